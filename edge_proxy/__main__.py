@@ -1,0 +1,57 @@
+"""`python -m edge_proxy serve`: run an edge. `--help` lists its settings."""
+
+import logging
+import signal
+import sys
+
+from pydantic import ValidationError
+from pydantic_settings import CliApp, SettingsError
+
+from edge_proxy.settings import Settings
+
+USAGE = """usage: python -m edge_proxy serve [--help | settings]"""
+
+
+def main() -> int:
+    """The exit code: 0 after a stop by signal, 2 for a setting that is wrong, 1 for what else prevents a start."""
+    command, *rest = sys.argv[1:] or [""]
+    if command == "serve":
+        return _serve(rest)
+    print(USAGE, file=sys.stdout if command in ("-h", "--help") else sys.stderr)
+    return 0 if command in ("-h", "--help") else 2
+
+
+def _serve(arguments: list[str]) -> int:
+    try:
+        settings = CliApp.run(Settings, cli_args=arguments)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(["EDGE", *map(str, first["loc"])]).upper()
+        return _complain(f"{name}: {first['msg'].removeprefix('Value error, ')} (given: {first['input']!r:.100})", 2)
+    except SettingsError as error:
+        return _complain(str(error), 2)
+    try:
+        _run(settings)
+    except OSError as error:
+        return _complain(f"{settings.host}:{settings.port} can not be listened on: {error}", 1)
+    return 0
+
+
+def _run(settings: Settings) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interrupt during the second of imports needs no traceback
+    import uvloop  # noqa: PLC0415
+
+    from edge_proxy.server import serve  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    uvloop.run(serve(settings))
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"edge_proxy: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,84 @@
+"""Puts the edge together from its settings. The one place where its parts meet."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from edge_proxy.core.errors import Code
+from edge_proxy.downstream.native_routes import add_native_routes
+from edge_proxy.downstream.operations import add_operations_routes
+from edge_proxy.downstream.problems import add_problem_handlers
+from edge_proxy.downstream.request_id import RequestIdMiddleware
+from edge_proxy.downstream.streams import Streams
+from edge_proxy.downstream.ticker import Ticker
+from edge_proxy.policy.admission import Admission, Terms
+from edge_proxy.settings import Settings
+from edge_proxy.upstream.link import LinkTimers
+from edge_proxy.upstream.workers import Workers
+
+EXPOSED_HEADERS = ("X-Request-ID", "X-Generation-ID", "Retry-After")
+
+
+class Edge:
+    """The parts, and the order in which they stop. To be made on the event loop that serves."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        timers = LinkTimers(
+            connect_s=settings.worker_connect_timeout_s,
+            silence_s=settings.worker_silence_timeout_s,
+            answer_s=settings.worker_answer_timeout_s,
+        )
+        self._workers = Workers(settings.workers, timers)
+        terms = Terms(
+            max_streams=settings.max_streams,
+            timeout_s=settings.generation_timeout_s,
+            max_timeout_s=settings.max_generation_timeout_s,
+            batch_interval_s=settings.batch_interval_ms / 1000,
+        )
+        self._admission = Admission(terms)
+        self._streams = Streams(
+            admit=self._admission.admit,
+            release=self._admission.release,
+            open_source=self._workers.open,
+            cancel=self._workers.cancel,
+            ping_interval_s=settings.ping_interval_s,
+            ticker=Ticker(),
+        )
+        self.app = self._make_app()
+
+    def drain(self) -> None:
+        """Refuse what is new and end what runs; every client is told."""
+        self._admission.draining = True
+        self._streams.fail_all(Code.SERVER_DRAINING)
+
+    def _make_app(self) -> FastAPI:
+        settings = self._settings
+        middleware = [Middleware(RequestIdMiddleware)]
+        if settings.cors_origins:
+            cors = Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST", "DELETE"],
+                allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-Request-ID"],
+                expose_headers=EXPOSED_HEADERS,
+            )
+            middleware.append(cors)
+        app = FastAPI(title="Token Relay", version="0.1.0", lifespan=self._lifespan, middleware=middleware)
+        add_problem_handlers(app)
+        add_native_routes(
+            app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s
+        )
+        add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._admission.draining)
+        return app
+
+    @asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        self._workers.start()
+        try:
+            yield
+        finally:
+            await self._workers.stop()

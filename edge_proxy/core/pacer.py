@@ -1,0 +1,124 @@
+"""Re-times one token stream: many small deltas in, few larger ones out.
+
+A browser repaints far less often than a model emits, and every SSE event costs a system call and some forty bytes of
+framing. The pacer lets at most one delta out per batch interval; the first leaves at once, the last with the end.
+
+    state     input                             due                output of poll()                 next
+    -------   -------------------------------   ----------------   ------------------------------   -------
+    IDLE      push, interval elapsed            now                Delta                            IDLE
+    IDLE      push, too soon                    last + interval    -                                HOLDING
+    HOLDING   push                              same               -                                HOLDING
+    HOLDING   poll at last + interval           never              Delta of all text held           IDLE
+    any       poll at a multiple of the ping    the next           Ping                             same
+    any       end (Outcome)                     now                Finished with the text held      CLOSED
+    any       end (Failure)                     now                Delta of text held, Failed       CLOSED
+    any       poll at the deadline              now                as end (Failure TIMEOUT)         CLOSED
+
+Text is never lost, reordered or split: all text out equals all text in. A writer that polls late gets one larger delta,
+so nothing queues up behind a slow client.
+
+The machine owns no clock. Instants are seconds on one monotonic clock.
+"""
+
+from math import inf
+
+from edge_proxy.core.errors import Code, Failure
+from edge_proxy.core.events import Delta, Event, Failed, Finished, Outcome, Ping
+
+
+class Pacer:
+    """The pacing of one client's stream.
+
+    Args:
+        interval_s: At least so long between two deltas; 0 lets each out at once.
+        ping_interval_s: A ping every so many seconds of the stream's life.
+        timeout_s: The stream fails after so long.
+        now: When the stream began.
+    """
+
+    __slots__ = (
+        "_begin",
+        "_deadline",
+        "_ending",
+        "_flush_at",
+        "_held",
+        "_interval_s",
+        "_next_flush",
+        "_ping_at",
+        "_ping_interval_s",
+        "closed",
+        "due",
+        "held_chars",
+        "next_index",
+    )
+
+    def __init__(self, *, interval_s: float, ping_interval_s: float, timeout_s: float, now: float) -> None:
+        self.next_index = 0
+        self.held_chars = 0
+        self.closed = False  # the ending was polled; nothing follows
+        self._interval_s = interval_s
+        self._ping_interval_s = ping_interval_s
+        self._held: list[str] = []
+        self._ending: Outcome | Failure | None = None
+        self._next_flush = now  # no delta may leave before
+        self._flush_at = inf  # when the held text leaves
+        self._begin = now
+        self._ping_at = now + ping_interval_s
+        self._deadline = now + timeout_s
+        self.due = min(self._ping_at, self._deadline)  # when poll() has something to say
+
+    def push(self, text: str, next_index: int, *, now: float) -> None:
+        """Take new text, and the log's index behind it."""
+        if self._ending is not None:
+            return
+        if not self._held:
+            self._flush_at = max(now, self._next_flush)
+            self.due = min(self.due, self._flush_at)
+        self._held.append(text)
+        self.held_chars += len(text)
+        self.next_index = next_index
+
+    def end(self, ending: Outcome | Failure, *, now: float) -> None:
+        """The generation is over. A second ending is ignored, because the first is what the client gets."""
+        if self._ending is None:
+            self._ending = ending
+            self.due = now
+
+    def poll(self, *, now: float) -> list[Event]:
+        """What is due at `now`, oldest first."""
+        if now >= self._deadline:
+            self.end(Failure(Code.TIMEOUT), now=now)
+        if self._ending is not None:
+            return self._close(self._ending)
+        events: list[Event] = []
+        if now >= self._flush_at:
+            events.append(self._flush(now))
+        if now >= self._ping_at:
+            events.append(Ping())
+            # Multiples of the interval since the beginning, however late this poll is; missed ones are skipped.
+            missed = (now - self._begin) // self._ping_interval_s
+            self._ping_at = self._begin + (missed + 1) * self._ping_interval_s
+        self.due = min(self._flush_at, self._ping_at, self._deadline)
+        return events
+
+    def _flush(self, now: float) -> Delta:
+        self._flush_at = inf
+        self._next_flush = now + self._interval_s
+        return Delta(self._take(), self.next_index)
+
+    def _take(self) -> str:
+        text = "".join(self._held)
+        self._held.clear()
+        self.held_chars = 0
+        return text
+
+    def _close(self, ending: Outcome | Failure) -> list[Event]:
+        if self.closed:
+            return []
+        self.closed = True
+        self.due = inf
+        text = self._take()
+        if isinstance(ending, Outcome):
+            return [Finished(text, self.next_index, ending)]
+        failed = Failed(ending, self.next_index)
+        return [Delta(text, self.next_index), failed] if text else [failed]

@@ -1,0 +1,39 @@
+"""The two ends of one stream within the edge: who reads it, and what it is read from.
+
+Upstream knows its readers, and downstream its sources, only by these methods; neither knows the other.
+"""
+
+from typing import NamedTuple, Protocol
+
+from edge_proxy.core.errors import Failure
+from edge_proxy.core.events import Outcome
+
+
+class Reader(Protocol):
+    """Takes what a generation says. Instants are seconds on the event loop's clock."""
+
+    def push(self, text: str, next_index: int, *, now: float) -> None:
+        """New text, and the log's index behind it."""
+
+    def end(self, ending: Outcome | Failure, *, now: float) -> None:
+        """The generation has ended; nothing follows."""
+
+
+class Source(Protocol):
+    """A generation that is being read."""
+
+    def pause(self) -> None:
+        """Send no text for now."""
+
+    def resume(self) -> None:
+        """Send text again, what has come meanwhile first."""
+
+    def leave(self) -> None:
+        """Stop reading. May be said more than once, and after the end."""
+
+
+class Opened(NamedTuple):
+    """A generation that a worker has taken on."""
+
+    generation_id: str
+    source: Source

@@ -1,0 +1,38 @@
+"""What a client asks for, whatever dialect it was asked in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRequest:
+    """What to generate: from a prompt (a user's message, or raw text to go on from) or from messages.
+
+    None leaves a value to the worker, or to the edge's own settings.
+
+    `resume_window_s` is how long the worker keeps the generation when its reader is gone; 0 cancels it at once.
+    `batch_interval_s` is how the client wants its stream paced; the worker does not learn of it.
+    """
+
+    model: str = ""
+    prompt: str = ""
+    raw_prompt: bool = False
+    messages: tuple[Message, ...] = ()
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    min_chunk_chars: int = 0
+    timeout_s: float | None = None
+    batch_interval_s: float | None = None
+    resume_window_s: float = 0.0
+    engine_options: Mapping[str, str] = field(default_factory=dict)

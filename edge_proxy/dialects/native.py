@@ -1,0 +1,90 @@
+"""The native dialect: `message`, `ping` and `error` events whose data is JSON.
+
+    event: message
+    id: w1-5c0f...e2.42
+    data: {"delta":"Hello","isFinal":false}
+
+An event's id is `<generation id>.<next index>`: where in the generation's log its text ends, so that any edge can go on
+from there. `isFinal` is true exactly once, on the last event of a success; `error` is the last event of a failure.
+Refusals before the stream are problem details (RFC 9457).
+"""
+
+import json
+from typing import assert_never
+
+from edge_proxy.core import sse
+from edge_proxy.core.errors import Failure
+from edge_proxy.core.events import Delta, Event, Failed, Finished, Ping
+
+headers: tuple[tuple[bytes, bytes], ...] = sse.HEADERS
+
+
+class NativeEncoder:
+    """Spells one stream."""
+
+    __slots__ = ("_generation_id",)
+
+    def __init__(self, generation_id: str) -> None:
+        self._generation_id = generation_id
+
+    def begin(self) -> bytes:
+        """A comment, which every SSE reader skips."""
+        return sse.comment("stream opened")
+
+    def encode(self, event: Event, *, unix_s: float) -> bytes:
+        """One SSE event."""
+        match event:
+            case Delta(text, next_index):
+                data = f'{{"delta":{sse.quote(text)},"isFinal":false}}'
+                return sse.event("message", data, f"{self._generation_id}.{next_index}")
+            case Ping():
+                return sse.event("ping", f'{{"timestamp":{int(unix_s)}}}')
+            case Finished():
+                return sse.event("message", _final(event), f"{self._generation_id}.{event.next_index}")
+            case Failed():
+                return sse.event("error", _error(event), f"{self._generation_id}.{event.next_index}")
+            case _:
+                assert_never(event)
+
+
+def encoder(generation_id: str) -> NativeEncoder:
+    """An encoder for one stream."""
+    return NativeEncoder(generation_id)
+
+
+def refusal(failure: Failure, *, request_id: str) -> tuple[str, bytes]:
+    """Problem details: RFC 9457, section 3; `code`, `field`, `retryable` and `requestId` are our extensions."""
+    problem = {
+        "type": "about:blank",
+        "title": failure.code.replace("_", " ").capitalize(),
+        "status": failure.status,
+        "detail": failure.message,
+        "code": failure.code,
+        "retryable": failure.retryable,
+        "requestId": request_id,
+    }
+    if failure.wrong_field:
+        problem["field"] = failure.wrong_field
+    return "application/problem+json", json.dumps(problem).encode("ascii")
+
+
+def _final(event: Finished) -> str:
+    usage = event.outcome.usage
+    return _json(
+        {
+            "delta": event.text,
+            "isFinal": True,
+            "finishReason": event.outcome.finish_reason,
+            "usage": {"promptTokens": usage.prompt_tokens, "completionTokens": usage.completion_tokens},
+        }
+    )
+
+
+def _error(event: Failed) -> str:
+    failure = event.failure
+    details = {"retryable": failure.retryable, "partialTokens": event.next_index}
+    return _json({"error": failure.message, "code": failure.code, "details": details})
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,65 @@
+"""Turns whatever ends a request before its stream into one response, in the words of the error table."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from edge_proxy.core.errors import ERRORS, Code, Failure, Refused
+from edge_proxy.dialects import DIALECTS
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 1  # of 429 and 503: streams end all the time, and a worker is back within two seconds
+STATUS_CODES = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": ", ".join(code for code, row in ERRORS.items() if row.status == status),
+        "content": {"application/problem+json": {"schema": {"type": "object"}}},
+    }
+    for status in sorted({row.status for row in ERRORS.values()} - {499})
+}
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Have refusals, the router's own errors and unforeseen ones answered alike."""
+    app.add_exception_handler(Refused, _on_refused)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_exception)
+
+
+def response(failure: Failure, request: Request) -> Response:
+    """The response that says `failure`."""
+    media_type, body = DIALECTS["native"].refusal(failure, request_id=request.scope["state"]["request_id"])
+    headers = {"retry-after": str(RETRY_AFTER_S)} if failure.status in (429, 503) else {}
+    return Response(body, failure.status, headers, media_type)
+
+
+async def _on_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101 - registered for that
+    return response(error.failure, request)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for that
+    answer = response(Failure(STATUS_CODES.get(error.status_code, Code.INVALID_REQUEST)), request)
+    if error.status_code == 405:
+        answer.headers["allow"] = ", ".join(_methods(request))
+    return answer
+
+
+def _methods(request: Request) -> list[str]:
+    """What the address of a request can be asked by. The router names only those of its first route there."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= getattr(route, "methods", None) or set()
+    return sorted(methods)
+
+
+async def _on_exception(request: Request, error: Exception) -> Response:
+    """Starlette logs the error, with its traceback; the client learns only that there was one."""
+    return response(Failure(Code.INTERNAL_ERROR), request)

@@ -1,0 +1,87 @@
+"""One SSE response: opens a generation, writes what is due, and lets go of it when the client leaves.
+
+Written straight against ASGI, because everything here is about when: nothing is sent before the worker has taken the
+request on, so that every refusal is a status; the client's leaving is watched from the first moment on, also while the
+worker is asked and while a write waits for a slow client; and the last event leaves with the end of the body, or the
+body does not end.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from edge_proxy.core.errors import Code
+from edge_proxy.core.events import Event
+from edge_proxy.core.reader import Opened
+from edge_proxy.dialects.base import Dialect, Encoder
+from edge_proxy.downstream.stream import Stream
+
+Open = Callable[[Stream], Awaitable[Opened]]
+
+
+class SSEResponse(Response):
+    """A response that is one stream.
+
+    Args:
+        stream: The client's view of the generation.
+        open_source: Opens the generation with the stream as its reader; raises Refused before anything is sent.
+        dialect: How the stream is spelled.
+        on_done: Called once, when the response is over in whatever way.
+    """
+
+    def __init__(self, stream: Stream, open_source: Open, dialect: Dialect, on_done: Callable[[], None]) -> None:
+        self._stream = stream
+        self._open_source = open_source
+        self._dialect = dialect
+        self._on_done = on_done
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        gone = asyncio.ensure_future(_disconnected(receive))
+        gone.add_done_callback(lambda _: self._stream.fail(Code.CANCELLED))
+        try:
+            opened = await self._open_unless(gone)
+            if opened:
+                await self._write(opened.generation_id, send)
+        finally:
+            self._stream.leave()
+            gone.cancel()
+            self._on_done()
+
+    async def _open_unless(self, gone: asyncio.Future[None]) -> Opened | None:
+        """The generation, or None when the client has left before it was opened."""
+        opening = asyncio.ensure_future(self._open_source(self._stream))
+        try:
+            await asyncio.wait((opening, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            opening.cancel()  # nothing when it is done
+        if not opening.done():
+            return None
+        opened = opening.result()
+        self._stream.attach(opened.source)
+        return opened
+
+    async def _write(self, generation_id: str, send: Send) -> None:
+        headers = [*self._dialect.headers, (b"x-generation-id", generation_id.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        encoder = self._dialect.encoder(generation_id)
+        body = encoder.begin()
+        while not self._stream.closed:
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            body = _encode(encoder, await self._stream.next())
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _encode(encoder: Encoder, events: list[Event]) -> bytes:
+    unix_s = time.time()
+    return b"".join([encoder.encode(event, unix_s=unix_s) for event in events])
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Return when the client has left; without reading it, ASGI would never say."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

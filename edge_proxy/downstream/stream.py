@@ -1,0 +1,96 @@
+"""One client's view of a generation: the pacer, given a clock, a source and one who waits.
+
+    upstream: push(), end() -> pacer <- next() by the one writer, which sends what is due
+                                 ^-- on_timer() from the ticker that all streams share
+
+There is no queue and no task: text waits in the pacer, as one batch, until the writer has sent the one before.
+"""
+
+import asyncio
+from math import inf
+
+from edge_proxy.core.errors import Code, Failure
+from edge_proxy.core.events import Event, Outcome
+from edge_proxy.core.pacer import Pacer
+from edge_proxy.core.reader import Source
+from edge_proxy.downstream.ticker import Ticker
+
+PAUSE_CHARS = 16_384  # held for a client that does not take it: then the worker is told to pause
+
+
+class Stream:
+    """Takes what a generation says (a `Reader`), and gives out events when they are due."""
+
+    __slots__ = ("_pacer", "_paused", "_source", "_ticker", "_waiter", "_wakes_at")
+
+    def __init__(self, pacer: Pacer, ticker: Ticker) -> None:
+        self._pacer = pacer
+        self._ticker = ticker
+        self._source: Source | None = None
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._wakes_at = inf  # when the ticker will call, at the latest
+
+    @property
+    def closed(self) -> bool:
+        """The last event has been given out."""
+        return self._pacer.closed
+
+    def attach(self, source: Source) -> None:
+        """Know what is being read, to pause and to leave it."""
+        self._source = source
+
+    def push(self, text: str, next_index: int, *, now: float) -> None:
+        """See `Reader`."""
+        self._pacer.push(text, next_index, now=now)
+        if self._pacer.held_chars > PAUSE_CHARS and not self._paused and self._source:
+            self._paused = True
+            self._source.pause()
+        self._arm(now)
+
+    def end(self, ending: Outcome | Failure, *, now: float) -> None:
+        """See `Reader`."""
+        self._pacer.end(ending, now=now)
+        self._wake()
+
+    def fail(self, code: Code) -> None:
+        """End the stream from this side."""
+        self.leave()
+        self.end(Failure(code), now=self._ticker.now())
+
+    def leave(self) -> None:
+        """Read no more: the worker may stop."""
+        if self._source:
+            self._source.leave()
+
+    async def next(self) -> list[Event]:
+        """The events that are due, waiting for one to be."""
+        while True:
+            now = self._ticker.now()
+            events = self._pacer.poll(now=now)
+            if self._paused and self._pacer.held_chars == 0 and self._source:
+                self._paused = False
+                self._source.resume()
+            if events:
+                return events
+            self._waiter = asyncio.get_running_loop().create_future()
+            self._arm(now)
+            await self._waiter
+
+    def on_timer(self, now: float) -> None:
+        """See `Sleeper`."""
+        self._wakes_at = inf
+        self._arm(now)
+
+    def _arm(self, now: float) -> None:
+        """Wake the writer if something is due, else see to it that the ticker calls when it is."""
+        due = self._pacer.due
+        if due <= now:
+            self._wake()
+        elif due < self._wakes_at:
+            self._wakes_at = due
+            self._ticker.add(self, due)
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -1,0 +1,1 @@
+"""Whether a stream may start, and when it must end."""

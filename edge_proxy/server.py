@@ -1,0 +1,83 @@
+"""Serves the edge with uvicorn, on a socket and with signals of our own."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Generator
+
+import uvicorn
+
+from edge_proxy.app import Edge
+from edge_proxy.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 512
+MAX_HEAD_BYTES = 16_384
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, but that a signal lets streams say why they end, and that the exit code is 0 then."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Called by uvicorn around serving; its own version ends the process by the signal afterwards."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        yield
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    def _stop(self, number: signal.Signals) -> None:
+        if self.should_exit:
+            self.force_exit = True
+            return
+        log.info("%s: stopping.", number.name)
+        self.should_exit = True
+        self._on_stop()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        OSError: The address can not be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+async def serve(settings: Settings) -> None:
+    """Run an edge until SIGTERM or SIGINT.
+
+    Raises:
+        OSError: The address can not be listened on.
+    """
+    listener = bind(settings.host, settings.port)
+    edge = Edge(settings)
+    config = uvicorn.Config(
+        edge.app,
+        http="h11",  # httptools takes headers of any length
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # it would print query strings, prompts among them
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=max(1, round(settings.stop_timeout_s)),
+    )
+    host, port = listener.getsockname()[:2]
+    log.info("Edge serves http://%s:%d", f"[{host}]" if ":" in host else host, port)
+    await Server(config, edge.drain).serve(sockets=[listener])
+    log.info("Edge has stopped.")

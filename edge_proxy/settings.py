@@ -1,0 +1,47 @@
+"""The edge's settings: environment variables `EDGE_*`, or flags of the same names."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Names = Annotated[list[str], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Serve the streams of inference workers to HTTP clients."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EDGE_", cli_prog_name="python -m edge_proxy serve", cli_kebab_case=True, cli_hide_none_type=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: Names = Field(["127.0.0.1:50051"], description="Addresses of the workers, comma-separated.")
+    batch_interval_ms: float = Field(50, ge=0, le=1000, description="One event per so long, for each stream.")
+    ping_interval_s: float = Field(15, gt=0, description="A ping every so long, for each stream.")
+    generation_timeout_s: float = Field(120, gt=0, description="A generation fails after so long.")
+    max_generation_timeout_s: float = Field(600, gt=0, description="The most that a request may ask for instead.")
+    resume_window_s: float = Field(30, ge=0, description="A resumable generation is kept so long without a reader.")
+    max_streams: int = Field(5000, ge=1, description="Streams at once; more are refused.")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body.")
+    cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
+    worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
+    worker_silence_timeout_s: float = Field(15, gt=0, description="A worker without any frame is lost.")
+    worker_answer_timeout_s: float = Field(10, gt=0, description="A worker must take on a generation, or refuse it.")
+    stop_timeout_s: float = Field(2, ge=0, description="After SIGTERM or SIGINT, streams have so long to end.")
+
+    @field_validator("workers", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+    @field_validator("workers")
+    @classmethod
+    def _at_least_one(cls, value: list[str]) -> list[str]:
+        for address in value:
+            if not address.rpartition(":")[2].isdigit():
+                raise ValueError(f"{address[:100]!r} is no host:port")
+        if not value:
+            raise ValueError("name at least one worker")
+        return value

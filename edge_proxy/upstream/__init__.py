@@ -1,0 +1,1 @@
+"""Towards the workers: the only part of the edge that knows gRPC and the protos."""

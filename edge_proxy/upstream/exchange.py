@@ -1,0 +1,124 @@
+"""The edge's end of one exchange: many streams on one gRPC call, without the call.
+
+    open(), pause(), leave() ... -> commands -> take() -> the shell writes them
+    the shell reads a frame -> receive() -> every reader that it has text for gets it
+
+An open is answered by the worker with Opened or Refused, before the client's response begins.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge_proxy.core.errors import Code, Failure
+from edge_proxy.core.events import Outcome
+from edge_proxy.core.reader import Reader
+from edge_proxy.upstream.translate import to_ending, to_failure
+from protos import inference_pb2 as pb
+
+Answer = Callable[[str | Failure], None]
+
+
+@dataclass(slots=True, eq=False)
+class Route:
+    """Where one stream's text goes."""
+
+    reader: Reader
+    answer: Answer | None  # who waits to hear that it is open
+    next_index: int = field(default=0)
+
+
+class Exchange:
+    """The streams of one call.
+
+    Args:
+        wake: Called when there are commands to take.
+    """
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._routes: dict[int, Route] = {}
+        self._commands: list[pb.Command] = []
+        self._last_number = 0
+
+    def __len__(self) -> int:
+        """How many streams there are."""
+        return len(self._routes)
+
+    def open(self, request: pb.GenerateRequest, reader: Reader, answer: Answer) -> int:
+        """Start a generation for `reader`; `answer` gets its id, or why there is none. The stream's number."""
+        self._last_number += 1
+        number = self._last_number
+        self._routes[number] = Route(reader, answer)
+        self._command(pb.Command(stream=number, open=request))
+        return number
+
+    def pause(self, number: int) -> None:
+        """Have no text sent for that stream."""
+        if number in self._routes:
+            self._command(pb.Command(stream=number, pause=pb.Pause()))
+
+    def resume(self, number: int) -> None:
+        """Have text sent for that stream again."""
+        if number in self._routes:
+            self._command(pb.Command(stream=number, resume=pb.Resume()))
+
+    def leave(self, number: int) -> None:
+        """Stop reading that stream; nothing when it has ended."""
+        if self._routes.pop(number, None):
+            self._command(pb.Command(stream=number, detach=pb.Detach()))
+
+    def take(self) -> pb.EdgeFrame | None:
+        """The commands since the last take; None if there are none."""
+        commands, self._commands = self._commands, []
+        return pb.EdgeFrame(commands=commands) if commands else None
+
+    def receive(self, frame: pb.WorkerFrame, *, now: float) -> None:
+        """Hand on what a frame holds: answers first, then text, then endings."""
+        for opened in frame.opened:
+            self._opened(opened)
+        for refused in frame.refused:
+            self._refused(refused)
+        routes = self._routes
+        # The hot path: a row per stream that moved, and nothing else in the edge is done as often.
+        for number, text, index in zip(frame.text_stream, frame.text, frame.text_next_index, strict=True):
+            route = routes.get(number)  # None: it left, and the worker did not know yet
+            if route is not None:
+                if index <= route.next_index:
+                    self._end(number, Failure(Code.BAD_UPSTREAM), now)
+                    continue
+                route.next_index = index
+                route.reader.push(text, index, now=now)
+        for ending in frame.endings:
+            self._end(ending.stream, to_ending(ending), now)
+
+    def lost(self, *, now: float) -> None:
+        """The call is over: every stream ends, with as many tokens as it has."""
+        routes, self._routes = self._routes, {}
+        for route in routes.values():
+            if route.answer:
+                route.answer(Failure(Code.WORKER_UNAVAILABLE))
+            else:
+                message = f"The worker went away after {route.next_index} tokens."
+                route.reader.end(Failure(Code.WORKER_LOST, message), now=now)
+
+    def _command(self, command: pb.Command) -> None:
+        self._commands.append(command)
+        self._wake()
+
+    def _opened(self, opened: pb.Opened) -> None:
+        route = self._routes.get(opened.stream)
+        if route and route.answer:
+            route.next_index = opened.next_index
+            answer, route.answer = route.answer, None
+            answer(opened.generation_id)
+
+    def _refused(self, refused: pb.Refused) -> None:
+        route = self._routes.pop(refused.stream, None)
+        if route and route.answer:
+            status = refused.status
+            route.answer(to_failure(status.code, status.message, status.field))
+
+    def _end(self, number: int, ending: Outcome | Failure, now: float) -> None:
+        route = self._routes.pop(number, None)
+        if route:
+            route.reader.end(ending, now=now)

@@ -1,0 +1,212 @@
+"""One worker, as the edge sees it: the gRPC call that is kept open to it, and what it says of itself.
+
+    CONNECTING -- Hello --> READY -- call broken, or silent for too long --> CONNECTING (after a pause that grows)
+
+Here the exchange meets gRPC and the clock. A call is cancelled whenever it is left: gRPC itself forgets to.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.core.reader import Opened, Reader
+from edge_proxy.upstream.exchange import Exchange
+from edge_proxy.upstream.translate import to_failure
+from protos import inference_pb2 as pb
+from protos import inference_pb2_grpc as rpc
+
+log = logging.getLogger(__name__)
+
+CHANNEL_OPTIONS = (
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),  # becomes TCP_USER_TIMEOUT: finds a cut link
+    ("grpc.http2.ping_timeout_ms", 5_000),  # finds a stopped peer, which the line above does not
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 250),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    # Small windows, so that a slow edge makes the worker wait. The defaults hold a hundred thousand tokens.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 65_536),
+    ("grpc.max_receive_message_length", 262_144),
+    # Each link has its own connection: a lost one takes no other with it.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkTimers:
+    """How long a worker may take."""
+
+    connect_s: float  # from the start of a call to its Hello
+    silence_s: float  # without any frame, before the worker counts as lost
+    answer_s: float  # to say whether a generation is opened
+
+
+class NumberedSource:
+    """A stream of an exchange, for who reads it."""
+
+    __slots__ = ("_exchange", "_number")
+
+    def __init__(self, exchange: Exchange, number: int) -> None:
+        self._exchange = exchange
+        self._number = number
+
+    def pause(self) -> None:
+        """See `Source`."""
+        self._exchange.pause(self._number)
+
+    def resume(self) -> None:
+        """See `Source`."""
+        self._exchange.resume(self._number)
+
+    def leave(self) -> None:
+        """See `Source`."""
+        self._exchange.leave(self._number)
+
+
+class WorkerLink:
+    """The connection to one worker's address, made again whenever it breaks."""
+
+    def __init__(self, address: str, timers: LinkTimers) -> None:
+        self.address = address
+        self.worker_id = ""  # "" until it has said hello, and when it is lost
+        self.models: tuple[pb.Model, ...] = ()
+        self.load = pb.Load()
+        self._timers = timers
+        self._wake = asyncio.Event()
+        self._exchange = Exchange(self._wake.set)
+        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._stub = rpc.AIAgentServiceStub(self._channel)
+
+    @property
+    def ready(self) -> bool:
+        """It is connected and takes new generations."""
+        return bool(self.worker_id) and not self.load.draining
+
+    @property
+    def streams(self) -> int:
+        """How many streams this edge reads from it."""
+        return len(self._exchange)
+
+    async def open(self, request: pb.GenerateRequest, reader: Reader) -> Opened:
+        """Start a generation.
+
+        Raises:
+            Refused: The worker does not take it, is lost, or does not answer in time.
+        """
+        answered: asyncio.Future[str | Failure] = asyncio.get_running_loop().create_future()
+        exchange = self._exchange
+
+        def on_answer(answer: str | Failure) -> None:
+            if not answered.done():  # cancelled, or timed out in this very turn of the loop
+                answered.set_result(answer)
+
+        number = exchange.open(request, reader, on_answer)
+        try:
+            async with asyncio.timeout(self._timers.answer_s):
+                answer = await answered
+        except TimeoutError:
+            exchange.leave(number)
+            raise Refused(Failure(Code.WORKER_UNAVAILABLE, "The worker did not answer in time.")) from None
+        except asyncio.CancelledError:
+            exchange.leave(number)
+            raise
+        if isinstance(answer, Failure):
+            raise Refused(answer)
+        return Opened(answer, NumberedSource(exchange, number))
+
+    async def cancel(self, generation_id: str) -> None:
+        """Stop a generation, whoever reads it.
+
+        Raises:
+            Refused: There is none of that id, or the worker is lost.
+        """
+        request = pb.CancelGenerationRequest(generation_id=generation_id)
+        try:
+            await self._stub.CancelGeneration(request, timeout=self._timers.answer_s)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.OUT_OF_RANGE):
+                raise Refused(Failure(Code.NOT_FOUND, "There is no such generation.")) from None
+            raise Refused(to_failure(error.code().value[0], error.details() or "")) from None
+
+    async def run(self) -> None:
+        """Keep the exchange open until cancelled."""
+        pause_s = FIRST_PAUSE_S
+        try:
+            while True:
+                if await self._converse():
+                    pause_s = FIRST_PAUSE_S
+                # Half to all of it, at random: edges that lost a worker together do not come back together.
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - no secret
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        finally:
+            await self._channel.close()
+
+    async def _converse(self) -> bool:
+        """One call, until it ends. Whether the worker said hello."""
+        call: Any = self._stub.Exchange()  # stubs do not know its read() and write()
+        writing = asyncio.create_task(self._write(call))
+        try:
+            async with asyncio.timeout(self._timers.connect_s):
+                await self._greet(call)
+            await self._read(call)
+        except TimeoutError:
+            log.warning("The worker at %s is silent.", self.address)
+        except grpc.aio.AioRpcError as error:
+            log.debug("The worker at %s: %s %s", self.address, error.code(), error.details())
+        finally:
+            call.cancel()
+            writing.cancel()
+            greeted = self._lose()
+        return greeted
+
+    async def _greet(self, call: Any) -> None:
+        frame = await call.read()
+        if frame is grpc.aio.EOF or not frame.HasField("hello"):
+            raise TimeoutError
+        self.models = tuple(frame.hello.models)
+        self.load = frame.load
+        self.worker_id = frame.hello.worker_id
+        log.info("The worker at %s is %s: %s.", self.address, self.worker_id, ", ".join(m.name for m in self.models))
+
+    async def _read(self, call: Any) -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as silence:
+            while True:
+                silence.reschedule(loop.time() + self._timers.silence_s)
+                frame = await call.read()
+                if frame is grpc.aio.EOF:
+                    return
+                if frame.HasField("load"):
+                    self.load = frame.load
+                self._exchange.receive(frame, now=loop.time())
+
+    async def _write(self, call: Any) -> None:
+        # The read on the same call meets the same end, and tells of it.
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                frame = self._exchange.take()
+                if frame:
+                    await call.write(frame)
+
+    def _lose(self) -> bool:
+        """The call is over: a new exchange for the next one. Whether there had been a hello."""
+        greeted = bool(self.worker_id)
+        if greeted:
+            log.warning("The worker %s at %s is lost, with %d streams.", self.worker_id, self.address, self.streams)
+        self.worker_id = ""
+        exchange, self._exchange = self._exchange, Exchange(self._wake.set)
+        exchange.lost(now=asyncio.get_running_loop().time())
+        return greeted

@@ -1,0 +1,50 @@
+"""`python -m inference_worker`: run a worker. `--help` lists its settings."""
+
+import logging
+import signal
+import sys
+
+from pydantic import ValidationError
+from pydantic_settings import CliApp, SettingsError
+
+from inference_worker.settings import Settings
+from inference_worker.status import EngineError, Refused
+
+
+def main() -> int:
+    """The exit code: 0 after a stop by signal, 2 for a setting that is wrong, 1 for what else prevents a start."""
+    try:
+        settings = CliApp.run(Settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(["WORKER", *map(str, first["loc"])]).upper()
+        return _complain(f"{name}: {first['msg'].removeprefix('Value error, ')} (given: {first['input']!r:.100})", 2)
+    except SettingsError as error:
+        return _complain(str(error), 2)
+    try:
+        _run(settings)
+    except Refused as refused:
+        return _complain(f"WORKER_ENGINE_OPTIONS: {refused}", 2)
+    except (EngineError, OSError) as error:
+        return _complain(str(error), 1)
+    return 0
+
+
+def _run(settings: Settings) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interrupt during the second of imports needs no traceback
+    import uvloop  # noqa: PLC0415
+
+    from inference_worker.server import serve  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # the llamacpp engine's questions to its own tokenizer
+    uvloop.run(serve(settings))
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"inference_worker: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,240 @@
+"""Real text on any machine: llama.cpp in this process, many requests decoded together (continuous batching).
+
+    prepare   template and prompt -> token ids, by llama.cpp's own tokenizer, over its private socket
+    run       one pool thread per request calls into llama.cpp (which frees the GIL) and gets a callback per token;
+              the callback leaves the text in a Mailbox, which wakes the event loop once for all that lies there
+
+What llama.cpp's server does not do for us: a request that waits inside it for a slot can not be cancelled, so a
+semaphore lets only as many in as there are slots; and control tokens spelled in user text would be control tokens, so
+that text is tokenized by itself, as plain text, and never as part of the template.
+"""
+
+import asyncio
+import json
+import os
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import xllamacpp
+
+from inference_worker.engines.base import Finish, Model, Run, Sink
+from inference_worker.request import Message, Request
+from inference_worker.status import EngineError, invalid
+
+DEFAULT_TEMPERATURE = 0.7  # the bundled model's stories were judged at this
+BATCH_TOKENS = 64  # a long prompt can be cancelled after each such piece, without loss of prefill speed
+SPLIT = -1  # no token has this id: llama.cpp's tokenizer passes numbers through, so it parts one text from the next
+
+
+class Mailbox:
+    """What llama.cpp's threads leave for the event loop: woken once, it takes all that lies there."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._items: deque[tuple[Callable[[bytes], None], bytes]] = deque()
+        self._woken = threading.Event()
+
+    def put(self, receive: Callable[[bytes], None], item: bytes) -> None:
+        """Called on any thread: have `receive(item)` called on the event loop's."""
+        self._items.append((receive, item))
+        if not self._woken.is_set():
+            self._woken.set()
+            self._loop.call_soon_threadsafe(self._empty)
+
+    def _empty(self) -> None:
+        self._woken.clear()  # first: what is put from here on wakes the loop again
+        while self._items:
+            receive, item = self._items.popleft()
+            receive(item)
+
+
+class Reply:
+    """What llama.cpp says of one request, turned into tokens of a sink."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.finish: Finish | None = None
+        self.error = ""
+        self.enough = threading.Event()  # read by llama.cpp's thread: make no more
+        self._sink = sink
+
+    def receive(self, raw: bytes) -> None:
+        """Take one message of llama.cpp's OpenAI-like stream."""
+        if self.enough.is_set():
+            return
+        chunk: dict[str, Any] = json.loads(raw)
+        if "choices" not in chunk:
+            self.error = str(chunk.get("error", chunk))
+            return
+        choice = chunk["choices"][0]
+        if choice["finish_reason"]:
+            self.finish = Finish(choice["finish_reason"], chunk["usage"]["prompt_tokens"])
+        elif "prompt_progress" not in chunk and not self._sink.push(choice["text"]):
+            self.enough.set()
+
+
+class LlamaCppEngine:
+    """Any GGUF model that llama.cpp runs.
+
+    Args:
+        path: The model's file; its stem is the model's name.
+        slots: Requests decoded together, at most 256; more wait their turn.
+        threads: 0 means one less than the cores: all of them and one busy neighbour is five times slower.
+        context_tokens: Of each slot: prompt and answer together.
+    """
+
+    def __init__(self, path: Path, *, slots: int, threads: int, context_tokens: int) -> None:
+        if not path.is_file():
+            raise EngineError(f"There is no model file {path}.")
+        self.models = (Model(name=path.stem, engine="llamacpp", context_tokens=context_tokens, supports_continue=True),)
+        self._context_tokens = context_tokens
+        self._folder = tempfile.TemporaryDirectory(prefix="token-relay-")
+        # xllamacpp always opens its HTTP listener, without a key: on a socket in a folder that only we can enter.
+        socket = f"{self._folder.name}/llama.sock"
+        self._server = _start(path, slots=slots, threads=threads, context_tokens=context_tokens, socket=socket)
+        self._http = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=socket), base_url="http://llama", timeout=30
+        )
+        self._free_slots = asyncio.Semaphore(slots)
+        self._pool = ThreadPoolExecutor(slots, thread_name_prefix="llama")
+        self._mailbox: Mailbox | None = None
+
+    async def prepare(self, request: Request) -> Run:
+        """Turn the input into token ids, and see that they fit the model's context."""
+        for name in request.engine_options:
+            raise invalid(f"engine_options.{name}", "The llamacpp engine has no options.")
+        ids = await self._tokenize(request)
+        if len(ids) >= self._context_tokens:
+            limit = f"the model's context has room for {self._context_tokens}"
+            raise invalid(request.input_field, f"The input has {len(ids)} tokens; {limit}, the answer included.")
+
+        async def run(sink: Sink) -> Finish:
+            return await self._run(request, ids, sink)
+
+        return run
+
+    async def close(self) -> None:
+        """Join llama.cpp's threads and remove the socket."""
+        await self._http.aclose()
+        self._pool.shutdown()
+        del self._server
+        self._folder.cleanup()
+
+    async def _tokenize(self, request: Request) -> list[int]:
+        """The prompt as token ids, user text as plain text: control tokens spelled in it do not act."""
+        if not request.messages:
+            return await self._ids([request.raw_prompt + request.continued_text], control=False, begin=True)
+        template, texts = await self._template(request.messages)
+        marks = _split(await self._ids(_parted(template), control=True, begin=True))
+        plain = _split(await self._ids(_parted([*texts, request.continued_text]), control=False, begin=False))
+        return [token for pair in zip(marks, plain, strict=True) for part in pair for token in part]
+
+    async def _template(self, messages: tuple[Message, ...]) -> tuple[list[str], list[str]]:
+        """The chat template's text around the messages' contents, and those contents in order.
+
+        Raises:
+            Refused: The template does not take these messages, or leaves one out.
+        """
+        mark = "\ue000{}\ue001".format  # of the private use area: no template has a rule for it
+        named = [{"role": m.role, "content": mark(number)} for number, m in enumerate(messages)]
+        response = await self._http.post("/apply-template", json={"messages": named})
+        if response.is_error:
+            raise invalid("messages", "The model's chat template does not take messages in this order.")
+        parts, rest = [], str(response.json()["prompt"])
+        for number in range(len(messages)):
+            before, found, rest = rest.partition(mark(number))
+            if not found:
+                raise invalid(f"messages[{number}]", "The model's chat template has no place for this message.")
+            parts.append(before)
+        return [*parts, rest], [m.content for m in messages]
+
+    async def _ids(self, content: list[str | int], *, control: bool, begin: bool) -> list[int]:
+        body = {"content": content, "parse_special": control, "add_special": begin}
+        response = await self._http.post("/tokenize", json=body)
+        response.raise_for_status()
+        return list(response.json()["tokens"])
+
+    async def _run(self, request: Request, ids: list[int], sink: Sink) -> Finish:
+        loop = asyncio.get_running_loop()
+        mailbox = self._mailbox = self._mailbox or Mailbox(loop)
+        room = self._context_tokens - len(ids)
+        wanted = room if request.max_tokens is None else min(room, request.max_tokens - request.first_index)
+        if wanted <= 0:
+            return Finish("length", len(ids))
+        reply = Reply(sink)
+
+        def on_chunk(raw: bytes) -> bool:
+            mailbox.put(reply.receive, raw)
+            return reply.enough.is_set()  # True frees the slot
+
+        body = json.dumps(_body(request, ids, wanted)).encode()
+        async with self._free_slots:
+            done = loop.run_in_executor(self._pool, self._server.handle_completions, body, on_chunk)
+            try:
+                await asyncio.wait([done])
+                return _outcome(reply, done, len(ids))
+            finally:
+                reply.enough.set()
+                await asyncio.wait([done])  # cancelled: the slot is free within one decoding step
+
+
+def _start(path: Path, *, slots: int, threads: int, context_tokens: int, socket: str) -> xllamacpp.Server:
+    threads = threads or max(1, (os.cpu_count() or 2) - 1)
+    params = xllamacpp.CommonParams()
+    params.model.path = str(path)
+    params.n_parallel = slots
+    params.n_ctx = slots * context_tokens  # split evenly over the slots
+    params.kv_unified = False  # six times slower at 64 streams
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.n_batch = params.n_ubatch = max(BATCH_TOKENS, slots)
+    params.cache_ram_mib = 0  # no copies of prompts kept: a prompt is its user's
+    params.warmup = False
+    params.verbosity = -1
+    params.hostnames = [socket]
+    params.n_threads_http = 1
+    return xllamacpp.Server(params)
+
+
+def _parted(texts: list[str]) -> list[str | int]:
+    """The texts with a SPLIT between each two."""
+    return [part for text in texts for part in (SPLIT, text)][1:]
+
+
+def _split(ids: list[int]) -> list[list[int]]:
+    """What the tokenizer made of parted texts: the ids of each."""
+    parts: list[list[int]] = [[]]
+    for token in ids:
+        if token == SPLIT:
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def _body(request: Request, ids: list[int], max_tokens: int) -> dict[str, Any]:
+    """llama.cpp's form of the request. Stop strings are not its business: the text stage finds them."""
+    temperature = DEFAULT_TEMPERATURE if request.temperature is None else request.temperature
+    body: dict[str, Any] = {
+        "prompt": ids,
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "stream": True,
+        "return_progress": True,  # a callback within a long prompt too, so that it can be cancelled there
+        "cache_prompt": False,
+    }
+    given = {"top_p": request.top_p, "seed": request.seed}
+    return body | {name: value for name, value in given.items() if value is not None}
+
+
+def _outcome(reply: Reply, done: asyncio.Future[Any], prompt_tokens: int) -> Finish:
+    error = done.exception() or reply.error
+    if error:
+        raise EngineError(f"llama.cpp says: {error}")
+    if reply.finish is None and not reply.enough.is_set():
+        raise EngineError("llama.cpp ended without a finish reason.")
+    return reply.finish or Finish("length", prompt_tokens)  # the sink took no more

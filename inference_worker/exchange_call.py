@@ -1,0 +1,154 @@
+"""The exchange's shell: where it meets the event loop's clock and the gRPC call.
+
+Two coroutines share a call. One obeys the edge's commands; the other writes a frame when the exchange has something and
+the transport has taken the frame before: at once if it is urgent, else at the next tick, and at the latest after the
+heartbeat's time, so that the edge can tell a slow model from a dead worker.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from inference_worker.exchange import Exchange
+from inference_worker.registry import Registry
+from inference_worker.request import parse
+from inference_worker.status import Refused
+from protos import inference_pb2 as pb
+
+Write = Callable[[pb.WorkerFrame], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often frames go out."""
+
+    tick_s: float  # text that is not urgent is gathered for so long
+    heartbeat_s: float  # a frame goes out at least so often, and the worker's load with it
+
+
+class ExchangeCall:
+    """One edge's call, from its first frame to its end."""
+
+    def __init__(self, registry: Registry, rhythm: Rhythm) -> None:
+        self._registry = registry
+        self._rhythm = rhythm
+        self._exchange = Exchange(registry, self._wake)
+        self._due = asyncio.Event()
+        self._tick: asyncio.TimerHandle | None = None
+        self._opening: dict[int, asyncio.Task[None]] = {}
+        self._load_due = 0.0
+
+    async def serve(self, commands: AsyncIterator[pb.EdgeFrame], write: Write) -> None:
+        """Run until the edge ends the call or leaves; then its readers leave."""
+        obeying = asyncio.create_task(self._obey(commands))
+        obeying.add_done_callback(lambda _: self._due.set())
+        try:
+            await write(pb.WorkerFrame(hello=self._hello(), load=self.load()))
+            self._load_due = asyncio.get_running_loop().time() + self._rhythm.heartbeat_s
+            while not obeying.done():
+                await self._write_next(write)
+        finally:
+            obeying.cancel()
+            for task in self._opening.values():
+                task.cancel()
+            if self._tick:
+                self._tick.cancel()
+            self._exchange.close()
+
+    def load(self) -> pb.Load:
+        """How busy the worker is."""
+        registry = self._registry
+        limit = registry.limits.max_streams
+        return pb.Load(running=registry.running, max_streams=limit, draining=registry.draining)
+
+    def report_load(self) -> None:
+        """Tell the edge now: something has changed that it should know."""
+        self._load_due = 0.0
+        self._due.set()
+
+    def _hello(self) -> pb.Hello:
+        return pb.Hello(worker_id=self._registry.worker_id, models=models(self._registry))
+
+    def _wake(self, urgent: bool) -> None:
+        if urgent:
+            self._due.set()
+        elif self._tick is None:
+            self._tick = asyncio.get_running_loop().call_later(self._rhythm.tick_s, self._on_tick)
+
+    def _on_tick(self) -> None:
+        self._tick = None
+        self._due.set()
+
+    async def _write_next(self, write: Write) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(max(self._load_due, loop.time())):
+                await self._due.wait()
+        except TimeoutError:
+            pass  # the heartbeat is due
+        self._due.clear()
+        frame = self._exchange.frame()
+        if loop.time() >= self._load_due:
+            frame = frame or pb.WorkerFrame()
+            frame.load.CopyFrom(self.load())
+            self._load_due = loop.time() + self._rhythm.heartbeat_s
+        if frame:
+            await write(frame)
+
+    async def _obey(self, frames: AsyncIterator[pb.EdgeFrame]) -> None:
+        async for frame in frames:
+            for command in frame.commands:
+                self._carry_out(command)
+
+    def _carry_out(self, command: pb.Command) -> None:
+        number, exchange = command.stream, self._exchange
+        match command.WhichOneof("action"):
+            case "open":
+                task = asyncio.create_task(self._open(number, command.open))
+                self._opening[number] = task
+                task.add_done_callback(lambda _: self._opening.pop(number, None))
+            case "attach":
+                self._attach(number, command.attach)
+            case "detach" | "cancel" if number in self._opening:
+                self._opening[number].cancel()
+            case "detach":
+                exchange.detach(number)
+            case "cancel":
+                exchange.cancel(number)
+            case "pause":
+                exchange.pause(number)
+            case "resume":
+                exchange.resume(number)
+            case None:
+                pass  # of a newer edge: what this worker does not know it can not do
+
+    async def _open(self, number: int, request: pb.GenerateRequest) -> None:
+        try:
+            generation = await self._registry.start(parse(request))
+        except Refused as refused:
+            self._exchange.refuse(number, refused.failed)
+        else:
+            self._exchange.read(number, generation, generation.log.first_index)
+
+    def _attach(self, number: int, attach: pb.Attach) -> None:
+        try:
+            generation = self._registry.find(attach.generation_id, attach.next_index)
+        except Refused as refused:
+            self._exchange.refuse(number, refused.failed)
+        else:
+            self._exchange.read(number, generation, attach.next_index)
+
+
+def models(registry: Registry) -> list[pb.Model]:
+    """The registry's models as messages."""
+    return [
+        pb.Model(
+            name=model.name,
+            engine=model.engine,
+            context_tokens=model.context_tokens,
+            supports_chat=model.supports_chat,
+            supports_complete=model.supports_complete,
+            supports_continue=model.supports_continue,
+        )
+        for model in registry.models
+    ]

@@ -1,0 +1,101 @@
+"""A generation's log: all that an engine has said, numbered, so that a reader is just an index.
+
+    appended by the engine       entry 0   entry 1   entry 2   ...   then one ending
+    read by anyone, from any     ---------------------^ index 2: "everything since"
+
+From this one structure follow streaming (read from 0), resuming (read from n), two readers of one answer, back pressure
+(a slow reader stands further behind, nothing is queued for it) and batching (take all since the index as one string).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inference_worker.status import Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The ending of a generation that is complete.
+
+    `finish_reason` is "stop" (the model or a stop string ended it) or "length" (a limit did), as in OpenAI's API.
+    """
+
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+Ending = Finished | Failed
+
+
+class GenerationLog:
+    """An append-only list of text entries, closed with exactly one ending.
+
+    Args:
+        first_index: The index of the first entry; more than 0 when another worker made those before.
+        max_chars: Appending says stop once this much text is held.
+    """
+
+    __slots__ = ("_announced", "_chars", "_entries", "_max_chars", "_watchers", "ending", "first_index")
+
+    def __init__(self, *, first_index: int = 0, max_chars: int) -> None:
+        self.first_index = first_index
+        self.ending: Ending | None = None
+        self._max_chars = max_chars
+        self._chars = 0
+        self._entries: list[str] = []
+        self._watchers: list[Callable[[], None]] = []
+        self._announced = False  # watchers know that there is news; they need not be told again before someone reads
+
+    @property
+    def next_index(self) -> int:
+        """The index that the next entry gets."""
+        return self.first_index + len(self._entries)
+
+    @property
+    def chars(self) -> int:
+        """The length of all text held."""
+        return self._chars
+
+    def append(self, text: str) -> bool:
+        """Add an entry. False: the log is full or closed, make no more."""
+        if self.ending is not None:
+            return False
+        self._entries.append(text)
+        self._chars += len(text)
+        if not self._announced:
+            self._announced = True
+            for notify in self._watchers:
+                notify()
+        return self._chars < self._max_chars
+
+    def close(self, ending: Ending) -> None:
+        """End the log; a second ending is ignored, because the first is what readers may have seen."""
+        if self.ending is None:
+            self.ending = ending
+            for notify in tuple(self._watchers):
+                notify()
+
+    def read(self, index: int, *, max_chars: int) -> tuple[str, int]:
+        """The text from `index` on, up to about `max_chars`, and the index behind it.
+
+        Whole entries only, at least one if there is one; ("", index) when there is no news.
+        """
+        self._announced = False
+        entries = self._entries[index - self.first_index :]
+        text = "".join(entries)
+        if len(text) <= max_chars:
+            return text, index + len(entries)
+        count = length = 0
+        while count == 0 or length + len(entries[count]) <= max_chars:
+            length += len(entries[count])
+            count += 1
+        return text[:length], index + count
+
+    def watch(self, notify: Callable[[], None]) -> None:
+        """Call `notify` when there is something to read: at the first entry since a read, and at the ending."""
+        self._watchers.append(notify)
+
+    def unwatch(self, notify: Callable[[], None]) -> None:
+        """Stop calling `notify`."""
+        self._watchers.remove(notify)

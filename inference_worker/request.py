@@ -1,0 +1,112 @@
+"""A request as engines see it, and the rules it must keep whoever sent it.
+
+The worker is a public gRPC service: it checks all of this although an edge has checked it before.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+from inference_worker.status import invalid
+from protos import inference_pb2 as pb
+
+ROLES = ("system", "user", "assistant", "tool")
+MAX_TOKENS = 1_000_000  # no model here has a context beyond it; more is a slip
+MAX_STOPS = 16  # each is searched for at every token
+MAX_STOP_CHARS = 256
+MAX_MIN_CHUNK_CHARS = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One generation to make: a conversation, or raw text to go on from. None leaves a value to the engine.
+
+    `input_field` is what the caller called the input: "prompt" or "messages".
+    """
+
+    model: str = ""
+    raw_prompt: str = ""
+    messages: tuple[Message, ...] = ()
+    input_field: str = "prompt"
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    min_chunk_chars: int = 0
+    timeout_s: float | None = None
+    resume_window_s: float = 0.0
+    continued_text: str = ""
+    first_index: int = 0
+    engine_options: dict[str, str] = field(default_factory=dict)
+
+
+def parse(request: pb.GenerateRequest) -> Request:
+    """The request as engines see it.
+
+    Raises:
+        Refused: INVALID_ARGUMENT with the name of the field that is wrong.
+    """
+    _check_input(request)
+    sampling = request.sampling
+    _check_sampling(sampling)
+    if request.min_chunk_chars > MAX_MIN_CHUNK_CHARS:
+        raise invalid("min_chunk_chars", f"At most {MAX_MIN_CHUNK_CHARS} characters can be held.")
+    messages = [Message(m.role, m.content) for m in request.messages]
+    if request.prompt and not request.raw_prompt:
+        messages = [Message("user", request.prompt)]
+    return Request(
+        model=request.model,
+        raw_prompt=request.prompt if request.raw_prompt else "",
+        messages=tuple(messages),
+        input_field="messages" if request.messages else "prompt",
+        max_tokens=sampling.max_tokens if sampling.HasField("max_tokens") else None,
+        temperature=sampling.temperature if sampling.HasField("temperature") else None,
+        top_p=sampling.top_p if sampling.HasField("top_p") else None,
+        seed=sampling.seed if sampling.HasField("seed") else None,
+        stop=tuple(sampling.stop),
+        min_chunk_chars=request.min_chunk_chars,
+        timeout_s=request.timeout_ms / 1000 or None,
+        resume_window_s=request.resume_window_ms / 1000,
+        continued_text=request.continuation.text,
+        first_index=request.continuation.next_index,
+        engine_options=dict(request.engine_options),
+    )
+
+
+def _check_input(request: pb.GenerateRequest) -> None:
+    if bool(request.prompt) == bool(request.messages):
+        raise invalid("prompt", "Give either a prompt or messages.")
+    _check_text("prompt", request.prompt)
+    for number, message in enumerate(request.messages):
+        if message.role not in ROLES:
+            raise invalid(f"messages[{number}].role", f"A role is one of {', '.join(ROLES)}.")
+        _check_text(f"messages[{number}].content", message.content)
+
+
+def _check_text(name: str, text: str) -> None:
+    if "\0" in text:
+        raise invalid(name, "Text must not contain NUL.")
+
+
+def _check_sampling(sampling: pb.Sampling) -> None:
+    if sampling.HasField("max_tokens") and not 1 <= sampling.max_tokens <= MAX_TOKENS:
+        raise invalid("max_tokens", f"From 1 to {MAX_TOKENS:,} tokens can be asked for.")
+    # Written so that NaN fails: every comparison with it is false.
+    if not (0 <= sampling.temperature <= 2 and math.isfinite(sampling.temperature)):
+        raise invalid("temperature", "The temperature is from 0 to 2.")
+    if sampling.HasField("top_p") and not 0 < sampling.top_p <= 1:
+        raise invalid("top_p", "top_p is above 0, and at most 1.")
+    if len(sampling.stop) > MAX_STOPS:
+        raise invalid("stop", f"At most {MAX_STOPS} stop strings can be given.")
+    for number, stop in enumerate(sampling.stop):
+        if not 1 <= len(stop) <= MAX_STOP_CHARS:
+            raise invalid(f"stop[{number}]", f"A stop string has 1 to {MAX_STOP_CHARS} characters.")
+        _check_text(f"stop[{number}]", stop)

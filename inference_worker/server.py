@@ -1,0 +1,150 @@
+"""Puts the worker together from its settings, serves it, and takes it down in order."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from inference_worker.engines import ENGINES, EngineConfig
+from inference_worker.engines.base import Engine
+from inference_worker.exchange_call import Rhythm
+from inference_worker.registry import Limits, Registry
+from inference_worker.servicer import Servicer
+from inference_worker.settings import Settings
+from protos import inference_pb2 as pb
+from protos import inference_pb2_grpc as rpc
+
+log = logging.getLogger(__name__)
+
+SERVICE_NAME: str = pb.DESCRIPTOR.services_by_name["AIAgentService"].full_name
+INTERRUPT_GRACE_S = 1.0  # a person at a terminal waits
+CLEANUP_GRACE_S = 1.0  # for calls to end once their generations have
+POLL_S = 0.02
+
+
+def server_options(settings: Settings) -> Sequence[tuple[str, int]]:
+    """GRPC's settings for a server whose only callers are edges and other services of ours."""
+    return (
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        # Edges ping often to notice a dead worker. The default is to hang up on who does.
+        ("grpc.http2.max_ping_strikes", 0),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # And a dead edge is noticed here. keepalive_timeout alone does not find a stopped peer; ping_timeout does.
+        ("grpc.keepalive_time_ms", 10_000),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.http2.ping_timeout_ms", 5_000),
+        # Two workers on one port would share its calls at random: the second start must fail.
+        ("grpc.so_reuseport", 0),
+    )
+
+
+def make_engine(settings: Settings) -> Engine:
+    """The engine that the settings name.
+
+    Raises:
+        EngineError: It can not be had, such as a model file that is not there.
+        Refused: Its options are wrong.
+    """
+    config = EngineConfig(
+        model=settings.model,
+        slots=settings.slots,
+        threads=settings.threads,
+        context_tokens=settings.context_tokens,
+        options=settings.engine_options,
+    )
+    return ENGINES[settings.engine](config)
+
+
+class Worker:
+    """A running worker: its registry, its gRPC server, and the order in which they stop."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings = settings
+        self._engine = engine
+        limits = Limits(
+            max_streams=settings.max_streams,
+            max_log_chars=settings.max_log_chars,
+            max_total_chars=settings.max_total_chars,
+            max_resume_window_s=settings.max_resume_window_s,
+        )
+        call_later = asyncio.get_running_loop().call_later
+        self.registry = Registry(engine, worker_id=settings.id, limits=limits, call_later=call_later)
+        self._servicer = Servicer(self.registry, Rhythm(settings.tick_ms / 1000, settings.heartbeat_s))
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(options=server_options(settings))
+
+    async def start(self) -> str:
+        """Listen; the address.
+
+        Raises:
+            OSError: The address can not be had.
+        """
+        rpc.add_AIAgentServiceServicer_to_server(self._servicer, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if self._settings.reflection:
+            names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._server)
+        host = self._settings.host
+        try:
+            port = self._server.add_insecure_port(f"{host}:{self._settings.port}")
+        except RuntimeError as error:
+            raise OSError(f"{host}:{self._settings.port} can not be listened on") from error
+        await self._server.start()
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        return f"{host}:{port}"
+
+    async def drain(self, grace_s: float) -> None:
+        """Refuse what is new and wait for what runs, `grace_s` at most."""
+        self.registry.draining = True
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._servicer.report_load()
+        await self._until_none(grace_s, lambda: self.registry.running)
+
+    async def stop(self) -> None:
+        """End what still runs, with its reason told to its readers, and close everything."""
+        self.registry.stop_all()
+        await self._until_none(CLEANUP_GRACE_S, lambda: self.registry.running)
+        await asyncio.sleep(self._settings.tick_ms / 1000)  # one more frame for the endings
+        await self._server.stop(grace=0.1)
+        await self._until_none(CLEANUP_GRACE_S, lambda: self._servicer.open_calls)
+        await self._engine.close()
+
+    async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
+        for name in ("", SERVICE_NAME):
+            await self._health.set(name, status)
+
+    @staticmethod
+    async def _until_none(limit_s: float, count: Callable[[], int]) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + limit_s
+        while count() and loop.time() < deadline:  # noqa: ASYNC110 - for the seconds of a stop, polling is enough
+            await asyncio.sleep(POLL_S)
+
+
+async def serve(settings: Settings) -> None:
+    """Run a worker until SIGTERM (finish what runs, then exit) or SIGINT (exit within a second or two).
+
+    Raises:
+        EngineError, Refused, OSError: It can not start.
+    """
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
+    worker = Worker(settings, make_engine(settings))
+    address = await worker.start()
+    log.info("Worker %s serves %s on %s.", settings.id, worker.registry.models[0].name, address)
+    first = await signals.get()
+    grace_s = settings.drain_timeout_s if first is signal.SIGTERM else INTERRUPT_GRACE_S
+    log.info("%s: no new generations; %d run, %g s for them.", first.name, worker.registry.running, grace_s)
+    draining = asyncio.create_task(worker.drain(grace_s))
+    again = asyncio.create_task(signals.get())
+    await asyncio.wait((draining, again), return_when=asyncio.FIRST_COMPLETED)
+    draining.cancel()
+    again.cancel()
+    await worker.stop()
+    log.info("Worker %s has stopped.", settings.id)

@@ -1,0 +1,119 @@
+"""The gRPC face of the worker: what arrives on the wire, handed to registry and exchange, and their answers spelled."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, NoReturn
+
+import grpc
+from grpc.aio import ServicerContext
+
+from inference_worker.exchange import finished
+from inference_worker.exchange_call import ExchangeCall, Rhythm, models
+from inference_worker.generation import Finished
+from inference_worker.registry import Generation, Registry
+from inference_worker.request import parse
+from inference_worker.status import Failed, Refused
+from protos import inference_pb2 as pb
+from protos import inference_pb2_grpc as rpc
+
+CHUNK_CHARS = 16_000  # of one chunk of the plain call, where the reader fell behind
+Context = ServicerContext[Any, Any]
+STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class Servicer(rpc.AIAgentServiceServicer):
+    """Answers the calls of `AIAgentService`; counts those that have not returned."""
+
+    def __init__(self, registry: Registry, rhythm: Rhythm) -> None:
+        self._registry = registry
+        self._rhythm = rhythm
+        self._calls: set[ExchangeCall] = set()
+        self.open_calls = 0  # gRPC's stop() returns before handlers have cleaned up: count them ourselves
+
+    def report_load(self) -> None:
+        """Tell every edge the load now."""
+        for call in self._calls:
+            call.report_load()
+
+    async def Exchange(  # type: ignore[override]  # noqa: N802 - gRPC's name; it takes coroutines that write, too
+        self, request_iterator: AsyncIterator[pb.EdgeFrame], context: Context
+    ) -> None:
+        """See protos/inference.proto."""
+        call = ExchangeCall(self._registry, self._rhythm)
+        self._calls.add(call)
+        self.open_calls += 1
+        try:
+            await call.serve(request_iterator, context.write)
+        finally:
+            self.open_calls -= 1
+            self._calls.discard(call)
+
+    async def GenerateTextStream(  # type: ignore[override]  # noqa: N802 - as above
+        self, request: pb.GenerateRequest, context: Context
+    ) -> None:
+        """See protos/inference.proto."""
+        moved = asyncio.Event()
+        try:
+            generation = await self._registry.start(parse(request))
+        except Refused as refused:
+            await _abort(context, refused.failed)
+        self._registry.join(generation, moved.set)
+        self.open_calls += 1
+        try:
+            await context.send_initial_metadata((("generation-id", generation.id),))
+            await _write_chunks(generation, moved, context)
+        finally:
+            self.open_calls -= 1
+            self._registry.leave(generation, moved.set)
+
+    async def CancelGeneration(  # noqa: N802 - gRPC's name
+        self, request: pb.CancelGenerationRequest, context: Context
+    ) -> pb.CancelGenerationResponse:
+        """See protos/inference.proto."""
+        try:
+            self._registry.cancel(request.generation_id)
+        except Refused as refused:
+            await _abort(context, refused.failed)
+        return pb.CancelGenerationResponse()
+
+    async def ListModels(  # noqa: N802 - gRPC's name
+        self, request: pb.ListModelsRequest, context: Context
+    ) -> pb.ListModelsResponse:
+        """See protos/inference.proto."""
+        return pb.ListModelsResponse(models=models(self._registry))
+
+
+async def _write_chunks(generation: Generation, moved: asyncio.Event, context: Context) -> None:
+    """Write the log as it grows; return behind the final chunk."""
+    log = generation.log
+    index = log.first_index
+    generation_id = generation.id  # on the first chunk only
+    while True:
+        text, index = log.read(index, max_chars=CHUNK_CHARS)
+        chunk = pb.StreamChunk(delta=text, next_index=index, generation_id=generation_id)
+        ended = log.ending is not None and index == log.next_index
+        if ended and isinstance(log.ending, Failed):
+            if text:
+                await context.write(chunk)
+            await _abort(context, log.ending)
+        if ended and isinstance(log.ending, Finished):
+            ending = finished(log.ending)
+            chunk.is_final = True
+            chunk.finish_reason = ending.finish_reason
+            chunk.usage.CopyFrom(ending.usage)
+            await context.write(chunk)
+            return
+        if text:
+            generation_id = ""
+            await context.write(chunk)
+        else:
+            await moved.wait()
+            moved.clear()
+
+
+async def _abort(context: Context, failed: Failed) -> NoReturn:
+    """End the call with the failure's status; the wrong field, if one is, in the trailing metadata `error-field`."""
+    if failed.field:
+        context.set_trailing_metadata((("error-field", failed.field),))
+    await context.abort(STATUS_CODES[failed.code], failed.message)
+    raise AssertionError("abort() raises")

@@ -1,0 +1,69 @@
+"""The worker's settings: environment variables `WORKER_*`, or flags of the same names."""
+
+import secrets
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from inference_worker.engines import ENGINES
+
+
+class Settings(BaseSettings):
+    """Runs a model and streams its tokens over gRPC."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WORKER_",
+        cli_prog_name="python -m inference_worker",
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(50051, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    id: str = Field(
+        default_factory=lambda: f"w{secrets.token_hex(4)}",
+        pattern=r"^[a-z0-9]{1,32}$",
+        description="Begins the ids of this worker's generations. No two workers share one. Random if not given.",
+    )
+    engine: str = Field("llamacpp", description=f"What generates: {', '.join(ENGINES)}.")
+    model: str = Field("", description="llamacpp: path of a GGUF file. Empty: the bundled tiny model.")
+    slots: int = Field(16, ge=1, le=256, description="llamacpp: generations decoded together; more wait their turn.")
+    threads: int = Field(0, ge=0, description="llamacpp: threads that compute. 0: one less than the cores.")
+    context_tokens: int = Field(512, ge=8, description="llamacpp: prompt and answer of one generation together.")
+    engine_options: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="scripted: defaults for `engine_options`, such as tokens_per_second=25,tokens=200.",
+    )
+    max_streams: int = Field(1024, ge=1, description="Generations at once; more are refused.")
+    max_log_chars: int = Field(1_000_000, ge=1, description="Text of one generation; it ends with `length` there.")
+    max_total_chars: int = Field(
+        200_000_000, ge=1, description="Text of all generations held; above it, new ones are refused."
+    )
+    max_resume_window_s: float = Field(
+        300, ge=0, description="Longest time that a generation which nobody reads is kept."
+    )
+    tick_ms: float = Field(8, ge=0, le=1000, description="An edge's frames gather text for so long.")
+    heartbeat_s: float = Field(5, gt=0, description="An edge gets a frame at least so often.")
+    drain_timeout_s: float = Field(
+        25, ge=0, description="After SIGTERM, generations may go on for so long. After SIGINT, one second."
+    )
+    max_message_bytes: int = Field(4_194_304, ge=1024, description="Largest gRPC message taken.")
+    reflection: bool = Field(False, description="Serve gRPC reflection, for tools such as grpcurl.")
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, name: str) -> str:
+        if name not in ENGINES:
+            raise ValueError(f"the engines are {', '.join(ENGINES)}")
+        return name
+
+    @field_validator("engine_options", mode="before")
+    @classmethod
+    def _pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [item.partition("=") for item in value.split(",") if item.strip()]
+        if any(not sign for _, sign, _ in pairs):
+            raise ValueError("write name=value,name=value")
+        return {name.strip(): given.strip() for name, _, given in pairs}

@@ -1,0 +1,112 @@
+"""What every engine's text goes through before the log: UTF-8 made whole, stop strings found, small chunks held.
+
+    engine -> TextStage.push(token's text) -> append(entry) ... -> log
+
+A token is appended whole or held whole, so that an index of the log always counts tokens: text that waits for the rest
+of a character, of a stop string or of a chunk has no index yet, and a generation continued elsewhere makes it again.
+"""
+
+import codecs
+from collections.abc import Callable, Sequence
+
+
+class TextStage:
+    """Stands between one run of an engine and its log.
+
+    Args:
+        append: Takes one token's text; False means make no more. `GenerationLog.append`.
+        stop: The text ends before the first of these to be complete. What may be the beginning of one is held.
+        min_chunk_chars: Let text out only when at least so much of it is ready.
+    """
+
+    def __init__(self, append: Callable[[str], bool], *, stop: Sequence[str] = (), min_chunk_chars: int = 0) -> None:
+        self.tokens = 0
+        self.stopped = False  # a stop string was found
+        self._append = append
+        self._stop = stop
+        self._min_chunk_chars = min_chunk_chars
+        self._plain = not stop and min_chunk_chars <= 1
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._held: list[str] = []  # tokens not yet appended
+        self._text = ""  # the same, as one string
+
+    def push(self, text: str) -> bool:
+        """Take one token's text, "" if it completes no character. False: make no more tokens."""
+        self.tokens += 1
+        if self._plain and text and not self._held:
+            return self._append(text)
+        return self._hold(text)
+
+    def push_bytes(self, data: bytes) -> bool:
+        """Take one token's bytes. A character cut by the token's end is held; invalid bytes become U+FFFD at once."""
+        return self.push(self._decoder.decode(data))
+
+    def flush(self) -> None:
+        """The engine is done: what is held goes out."""
+        if self.stopped:
+            return
+        tail = self._decoder.decode(b"", final=True)
+        if tail:
+            self._held.append(tail)
+            self._text += tail
+        self._release(len(self._held))
+
+    def _hold(self, text: str) -> bool:
+        seen = len(self._text)
+        self._held.append(text)
+        self._text += text
+        start = self._find_stop(seen)
+        if start is not None:
+            self._end_at(start)
+            return False
+        count, chars = self._ready()
+        return self._release(count) if chars >= self._min_chunk_chars else True
+
+    def _find_stop(self, seen: int) -> int | None:
+        """Where the stop string begins that is complete first; `seen` characters were searched before."""
+        found: tuple[int, int] | None = None  # (end, start): the same answer however the text was cut into tokens
+        for stop in self._stop:
+            start = self._text.find(stop, max(0, seen - len(stop) + 1))
+            if start >= 0:
+                found = min(found or (len(self._text) + 1, 0), (start + len(stop), start))
+        return found and found[1]
+
+    def _end_at(self, end: int) -> None:
+        self.stopped = True
+        for token in self._held:
+            if end > 0 and token:
+                self._append(token[:end])
+            end -= len(token)
+        self._held, self._text = [], ""
+
+    def _ready(self) -> tuple[int, int]:
+        """How many held tokens can go, and their characters: all up to what may become a stop string."""
+        safe = len(self._text) - self._partial_stop()
+        count = chars = ready_chars = 0
+        for number, token in enumerate(self._held, 1):
+            chars += len(token)
+            if chars > safe:
+                break
+            if token:  # a token that ends within a character waits for the next
+                count, ready_chars = number, chars
+        return count, ready_chars
+
+    def _partial_stop(self) -> int:
+        """The length of the longest end of the held text that begins a stop string."""
+        longest = 0
+        for stop in self._stop:
+            for length in range(min(len(stop) - 1, len(self._text)), longest, -1):
+                if self._text.endswith(stop[:length]):
+                    longest = length
+                    break
+        return longest
+
+    def _release(self, count: int) -> bool:
+        if count == 0:
+            return True
+        tokens, self._held = self._held[:count], self._held[count:]
+        self._text = self._text[sum(map(len, tokens)) :]
+        more = True
+        for token in tokens:
+            more = self._append(token)
+        return more

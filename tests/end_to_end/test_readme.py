@@ -1,0 +1,51 @@
+"""The README's examples, taken from it as they stand, run against the pair that they are written for."""
+
+import asyncio
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from tests.end_to_end.conftest import Pair
+from tests.support.node import CLIENTS, NODE
+
+README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text()
+
+
+def block(language: str, containing: str) -> str:
+    """The README's code block of that language with that text in it."""
+    found = [code for code in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if containing in code]
+    assert len(found) == 1, f"{len(found)} blocks of {language} have {containing}"
+    return str(found[0])
+
+
+async def output(*command: str, folder: Path | None = None) -> str:
+    """What the command prints; it must succeed."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=folder
+    )
+    printed, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return printed.decode()
+
+
+async def test_the_curl_command_streams_a_story(real_pair: Pair) -> None:
+    command = block("sh", "curl").replace("localhost:8080", real_pair.edge)
+    printed = await output(*shlex.split(command), "--silent")
+    assert "owl" in printed
+    assert '"isFinal":true' in printed
+
+
+async def test_the_grpc_example_prints_a_story(real_pair: Pair) -> None:
+    code = block("python", "GenerateTextStream").replace("127.0.0.1:50051", real_pair.worker)
+    assert "owl" in await output(sys.executable, "-c", code)
+
+
+async def test_the_event_source_example_shows_the_answer_on_the_page(real_pair: Pair) -> None:
+    page = """
+        import { EventSource } from "eventsource";
+        const document = { body: { append: (text) => process.stdout.write(text) } };
+    """
+    code = block("js", "EventSource").replace("localhost:8080", real_pair.edge)
+    printed = await output(str(NODE), "--input-type=module", "--eval", page + code, folder=CLIENTS)
+    assert len(printed.split()) > 3

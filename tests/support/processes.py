@@ -1,0 +1,100 @@
+"""The two services as real processes, on free ports."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_LIMIT_S = 30.0
+
+
+def wait_until(condition: Callable[[], object], what: str, *, limit_s: float = START_LIMIT_S) -> None:
+    """Poll until the condition holds; fail, saying for what, when it does not in time."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {limit_s:g} s: {what}"
+        time.sleep(0.01)
+
+
+class Service:
+    """One process of ours, and what it logs."""
+
+    def __init__(self, *arguments: str, **variables: str) -> None:
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop()
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("WORKER_", "EDGE_"))}
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments], cwd=ROOT, env=clean | variables, stderr=self._log, stdout=self._log
+        )
+
+    def output(self) -> str:
+        """All that it has said so far."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def wait_for(self, pattern: str) -> str:
+        """The first group of the pattern, once its output has it."""
+
+        def found() -> re.Match[str] | None:
+            assert self.process.poll() is None, f"it ended by itself:\n{self.output()}"
+            return re.search(pattern, self.output())
+
+        wait_until(found, f"{pattern} in the output of {self.process.args}")
+        match = found()
+        assert match
+        return match[1]
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """End it, if it has not ended, and forget its output; the exit code."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(10)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self._log.close()
+
+
+@contextlib.contextmanager
+def worker(**variables: str) -> Iterator[tuple[str, Service]]:
+    """A worker process with the scripted engine, unless told otherwise; its address and itself."""
+    service = Service("-m", "inference_worker", **{"WORKER_ENGINE": "scripted", "WORKER_PORT": "0"} | variables)
+    try:
+        yield service.wait_for(r"serves \S+ on (\S+)\.\n"), service
+    finally:
+        service.stop()
+
+
+@contextlib.contextmanager
+def edge(*workers: str, **variables: str) -> Iterator[tuple[str, Service]]:
+    """An edge process before these workers, once it is ready; its address and itself."""
+    given = {"EDGE_WORKERS": ",".join(workers), "EDGE_PORT": "0"} | variables
+    service = Service("-m", "edge_proxy", "serve", **given)
+    try:
+        address = service.wait_for(r"serves http://(\S+)\n")
+        wait_until(lambda: is_ready(address), f"the edge at {address} is ready")
+        yield address, service
+    finally:
+        service.stop()
+
+
+def is_ready(address: str) -> bool:
+    """Whether an edge says that it can take streams."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/readyz", timeout=2):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,45 @@
+"""Asks a worker how it is, over gRPC, as an edge would."""
+
+import asyncio
+from typing import Any
+
+import grpc
+
+from protos import inference_pb2 as pb
+from protos import inference_pb2_grpc as rpc
+
+
+class WorkerProbe:
+    """Looks at one worker. To be used as an async context manager."""
+
+    def __init__(self, address: str) -> None:
+        self._channel = grpc.aio.insecure_channel(address)
+        self.stub = rpc.AIAgentServiceStub(self._channel)
+
+    async def __aenter__(self) -> "WorkerProbe":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._channel.close()
+
+    async def running(self) -> int:
+        """How many generations run: an exchange's first frame says it."""
+        call: Any = self.stub.Exchange()
+        try:
+            frame: pb.WorkerFrame = await call.read()
+            return frame.load.running
+        finally:
+            call.cancel()
+
+    async def wait_for_running(self, count: int, *, limit_s: float) -> float:
+        """Poll until so many generations run; how long that took, in seconds."""
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        while (running := await self.running()) != count:
+            assert loop.time() - begin < limit_s, f"{running} generations run, not {count}, after {limit_s:g} s"
+            await asyncio.sleep(0.005)
+        return loop.time() - begin
+
+    async def text(self, request: pb.GenerateRequest) -> str:
+        """The whole text of a generation, by the plain call."""
+        return "".join([chunk.delta async for chunk in self.stub.GenerateTextStream(request)])
