@@ -7,14 +7,14 @@ gets fewer and fuller ones, and nothing is queued for it here. Urgent is what a 
 command, the first token, the ending. The rest may wait for the shell's tick, so that one frame serves many streams.
 """
 
+from collections import deque
 from collections.abc import Callable
 
-from inference_worker.generation import Finished
+from inference_worker.frame import FrameDraft
+from inference_worker.messages import status
 from inference_worker.registry import Generation, Registry
 from inference_worker.status import Failed
 from protos import inference_pb2 as pb
-
-FRAME_CHARS = 48_000  # at most 4 bytes each: with its indices a frame stays below the 256 KiB that an edge takes
 
 
 class Stream:
@@ -33,9 +33,13 @@ class Stream:
 
     def moved(self) -> None:
         """There is news in the log."""
-        if not self.queued and not self.paused:
+        if self.paused:
+            return
+        if not self.queued:
             self.queued = True
             self._exchange.ready(self)
+        elif self.generation.log.ending is not None:
+            self._exchange.hurry()
 
 
 class Exchange:
@@ -51,18 +55,18 @@ class Exchange:
         self._wake = wake
         self._streams: dict[int, Stream] = {}
         self._ready: list[Stream] = []
-        self._answers = pb.WorkerFrame()  # Opened and Refused that wait for the next frame
+        self._answers: deque[pb.Opened | pb.Refused] = deque()
 
     def read(self, number: int, generation: Generation, index: int) -> None:
         """Have the stream of that number read the generation from `index`, and tell the edge so."""
         stream = self._streams[number] = Stream(self, number, generation, index)
         self._registry.join(generation, stream.moved)
-        self._answers.opened.add(stream=number, generation_id=generation.id, next_index=index)
+        self._answers.append(pb.Opened(stream=number, generation_id=generation.id, next_index=index))
         stream.moved()
 
     def refuse(self, number: int, failed: Failed) -> None:
         """Tell the edge that the stream of that number will not be."""
-        self._answers.refused.add(stream=number, status=status(failed))
+        self._answers.append(pb.Refused(stream=number, status=status(failed)))
         self._wake(True)
 
     def detach(self, number: int) -> None:
@@ -98,55 +102,38 @@ class Exchange:
         self._ready.append(stream)
         self._wake(stream.fresh or stream.generation.log.ending is not None)
 
+    def hurry(self) -> None:
+        """What is ready has become urgent."""
+        self._wake(True)
+
     def frame(self) -> pb.WorkerFrame | None:
         """All that is ready, up to a frame's size; the rest makes it wake again. None when there is nothing."""
-        frame, self._answers = self._answers, pb.WorkerFrame()
+        draft = FrameDraft()
+        while self._answers and draft.room > 0:
+            answer = self._answers.popleft()
+            draft.add_opened(answer) if isinstance(answer, pb.Opened) else draft.add_refused(answer)
         ready, self._ready = self._ready, []
-        numbers: list[int] = []
-        texts: list[str] = []
-        indices: list[int] = []
-        room = FRAME_CHARS
         for position, stream in enumerate(ready):
-            if room <= 0:
+            if draft.room <= 0:
                 self._ready = ready[position:] + self._ready
-                self._wake(True)
                 break
             stream.queued = False
-            if stream.paused or self._streams.get(stream.number) is not stream:
-                continue
-            text, index = stream.generation.log.read(stream.index, max_chars=room)
-            if index > stream.index:
-                stream.fresh = False
-                stream.index = index
-                room -= len(text)
-                numbers.append(stream.number)
-                texts.append(text)
-                indices.append(index)
-            self._end(stream, frame)
-        frame.text_stream.extend(numbers)
-        frame.text.extend(texts)
-        frame.text_next_index.extend(indices)
-        return frame if numbers or frame.endings or frame.opened or frame.refused else None
+            if not stream.paused and self._streams.get(stream.number) is stream:
+                self._read(stream, draft)
+        if draft.room <= 0:
+            self._wake(True)
+        return draft.build()
 
-    def _end(self, stream: Stream, frame: pb.WorkerFrame) -> None:
-        """Say how the generation ended, if all of it is read; or come back for the rest that did not fit."""
+    def _read(self, stream: Stream, draft: FrameDraft) -> None:
+        """Put the stream's news into the draft, the ending only behind all of its text."""
         log = stream.generation.log
-        if stream.index < log.next_index:
-            stream.moved()
+        text, index = log.read(stream.index, max_chars=draft.room)
+        if index > stream.index:
+            stream.fresh = False
+            stream.index = index
+            draft.add_text(stream.number, text, index)
+        if index < log.next_index:
+            stream.moved()  # for the rest, which did not fit
         elif log.ending is not None:
-            if isinstance(log.ending, Finished):
-                frame.endings.add(stream=stream.number, finished=finished(log.ending))
-            else:
-                frame.endings.add(stream=stream.number, failed=status(log.ending))
+            draft.add_ending(stream.number, log.ending)
             self.detach(stream.number)
-
-
-def finished(ending: Finished) -> pb.Finished:
-    """The ending as a message."""
-    usage = pb.Usage(prompt_tokens=ending.prompt_tokens, completion_tokens=ending.completion_tokens)
-    return pb.Finished(finish_reason=ending.finish_reason, usage=usage)
-
-
-def status(failed: Failed) -> pb.Status:
-    """The failure as a message."""
-    return pb.Status(code=failed.code, message=failed.message, field=failed.field)

@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from inference_worker.exchange import Exchange
-from inference_worker.registry import Registry
+from inference_worker.messages import models
+from inference_worker.registry import STOPPED, Registry
 from inference_worker.request import parse
 from inference_worker.status import Refused
 from protos import inference_pb2 as pb
@@ -67,7 +68,7 @@ class ExchangeCall:
         self._due.set()
 
     def _hello(self) -> pb.Hello:
-        return pb.Hello(worker_id=self._registry.worker_id, models=models(self._registry))
+        return pb.Hello(worker_id=self._registry.worker_id, models=models(self._registry.models))
 
     def _wake(self, urgent: bool) -> None:
         if urgent:
@@ -104,13 +105,14 @@ class ExchangeCall:
         number, exchange = command.stream, self._exchange
         match command.WhichOneof("action"):
             case "open":
-                task = asyncio.create_task(self._open(number, command.open))
-                self._opening[number] = task
-                task.add_done_callback(lambda _: self._opening.pop(number, None))
+                self._opening[number] = asyncio.create_task(self._open(number, command.open))
             case "attach":
                 self._attach(number, command.attach)
-            case "detach" | "cancel" if number in self._opening:
-                self._opening[number].cancel()
+            case "detach" if number in self._opening:
+                self._opening.pop(number).cancel()
+            case "cancel" if number in self._opening:
+                self._opening.pop(number).cancel()
+                exchange.refuse(number, STOPPED)
             case "detach":
                 exchange.detach(number)
             case "cancel":
@@ -129,6 +131,7 @@ class ExchangeCall:
             self._exchange.refuse(number, refused.failed)
         else:
             self._exchange.read(number, generation, generation.log.first_index)
+        self._opening.pop(number, None)  # in the same step, so that no command can meet it half done
 
     def _attach(self, number: int, attach: pb.Attach) -> None:
         try:
@@ -137,18 +140,3 @@ class ExchangeCall:
             self._exchange.refuse(number, refused.failed)
         else:
             self._exchange.read(number, generation, attach.next_index)
-
-
-def models(registry: Registry) -> list[pb.Model]:
-    """The registry's models as messages."""
-    return [
-        pb.Model(
-            name=model.name,
-            engine=model.engine,
-            context_tokens=model.context_tokens,
-            supports_chat=model.supports_chat,
-            supports_complete=model.supports_complete,
-            supports_continue=model.supports_continue,
-        )
-        for model in registry.models
-    ]

@@ -87,8 +87,10 @@ class GenerationLog:
         if len(text) <= max_chars:
             return text, index + len(entries)
         count = length = 0
-        while count == 0 or length + len(entries[count]) <= max_chars:
-            length += len(entries[count])
+        for entry in entries:
+            if count and length + len(entry) > max_chars:
+                break
+            length += len(entry)
             count += 1
         return text[:length], index + count
 

@@ -23,6 +23,8 @@ from inference_worker.text import TextStage
 
 log = logging.getLogger(__name__)
 
+STOPPED = Failed(Code.CANCELLED, "The generation was stopped.")
+LATE = Failed(Code.DEADLINE_EXCEEDED, "The generation took longer than it was given.")
 COUNT_EVERY = 16  # text is counted after starts of 1/16 of what is held: a start costs the same at any size
 REMEMBERED_IDS = 10_000  # of generations that are gone, so that a late reader learns "gone", not "never was"
 
@@ -109,8 +111,7 @@ class Registry:
         window = min(request.resume_window_s, self.limits.max_resume_window_s)
         generation = Generation(f"{self.worker_id}-{secrets.token_hex(12)}", log, window)
         self._generations[generation.id] = generation
-        self.running += 1
-        generation.task = asyncio.create_task(self._run(generation, run, request))
+        self._run(generation, run, request)
         return generation
 
     def find(self, generation_id: str, index: int) -> Generation:
@@ -119,7 +120,11 @@ class Registry:
         Raises:
             Refused: NOT_FOUND (never given out here) or OUT_OF_RANGE (gone, or it does not have that index).
         """
-        generation = self._get(generation_id)
+        generation = self._generations.get(generation_id)
+        if generation is None:
+            gone = generation_id in self._gone
+            code, message = (Code.OUT_OF_RANGE, "is gone") if gone else (Code.NOT_FOUND, "never was")
+            raise Refused(code, f"The generation {message}.")
         first, behind = generation.log.first_index, generation.log.next_index
         if not first <= index <= behind:
             raise Refused(Code.OUT_OF_RANGE, f"The generation holds the indices {first} to {behind}.")
@@ -129,9 +134,12 @@ class Registry:
         """Stop a generation, whoever reads it.
 
         Raises:
-            Refused: NOT_FOUND or OUT_OF_RANGE: there is none of that id, or none any more.
+            Refused: NOT_FOUND: there is none of that id, or none any more.
         """
-        self._get(generation_id).stop(Failed(Code.CANCELLED, "The generation was stopped."))
+        generation = self._generations.get(generation_id)
+        if generation is None:
+            raise Refused(Code.NOT_FOUND, "There is no such generation.")
+        generation.stop(STOPPED)
 
     def join(self, generation: Generation, notify: Callable[[], None]) -> None:
         """Add a reader; `notify` is called when there is something to read."""
@@ -155,14 +163,6 @@ class Registry:
         """End whatever runs; the worker is going away."""
         for generation in tuple(self._generations.values()):
             generation.stop(Failed(Code.UNAVAILABLE, "The worker is shutting down."))
-
-    def _get(self, generation_id: str) -> Generation:
-        generation = self._generations.get(generation_id)
-        if generation is not None:
-            return generation
-        if generation_id in self._gone:
-            raise Refused(Code.OUT_OF_RANGE, "The generation is gone.")
-        raise Refused(Code.NOT_FOUND, "There is no such generation.")
 
     def _admit(self) -> None:
         if self.draining:
@@ -208,25 +208,31 @@ class Registry:
             log.exception("The engine could not prepare a request.")
             raise Refused(Code.INTERNAL, "The engine failed.") from error
 
-    async def _run(self, generation: Generation, run: Run, request: Request) -> None:
+    def _run(self, generation: Generation, run: Run, request: Request) -> None:
+        """Have the engine run, with a deadline; whatever becomes of it, it is counted out and its log is closed."""
+        deadline = request.timeout_s and self._call_later(request.timeout_s, lambda: generation.stop(LATE))
+
+        def over(_: asyncio.Task[None]) -> None:
+            self.running -= 1
+            generation.log.close(STOPPED)
+            if deadline:
+                deadline.cancel()
+
+        self.running += 1
+        generation.task = asyncio.create_task(self._play(generation, run, request))
+        generation.task.add_done_callback(over)  # a task that is cancelled before its first step runs no finally
+
+    async def _play(self, generation: Generation, run: Run, request: Request) -> None:
         log_ = generation.log
         stage = TextStage(log_.append, stop=request.stop, min_chunk_chars=request.min_chunk_chars)
-        late = Failed(Code.DEADLINE_EXCEEDED, "The generation took longer than it was given.")
-        deadline = request.timeout_s and self._call_later(request.timeout_s, lambda: generation.stop(late))
         try:
             log_.close(self._finished(await run(stage), stage, request))
-        except asyncio.CancelledError:
-            log_.close(Failed(Code.CANCELLED, "The generation was stopped."))
         except EngineError as error:
             stage.flush()
             log_.close(Failed(Code.INTERNAL, str(error)))
         except Exception:
             log.exception("The engine failed in generation %s.", generation.id)
             log_.close(Failed(Code.INTERNAL, "The engine failed."))
-        finally:
-            self.running -= 1
-            if deadline:
-                deadline.cancel()
 
     @staticmethod
     def _finished(finish: Finish, stage: TextStage, request: Request) -> Finished:

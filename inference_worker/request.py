@@ -62,6 +62,7 @@ def parse(request: pb.GenerateRequest) -> Request:
     messages = [Message(m.role, m.content) for m in request.messages]
     if request.prompt and not request.raw_prompt:
         messages = [Message("user", request.prompt)]
+    _check_continuation(request.continuation)
     return Request(
         model=request.model,
         raw_prompt=request.prompt if request.raw_prompt else "",
@@ -89,6 +90,12 @@ def _check_input(request: pb.GenerateRequest) -> None:
         if message.role not in ROLES:
             raise invalid(f"messages[{number}].role", f"A role is one of {', '.join(ROLES)}.")
         _check_text(f"messages[{number}].content", message.content)
+
+
+def _check_continuation(continuation: pb.Continuation) -> None:
+    _check_text("continuation.text", continuation.text)
+    if continuation.next_index > MAX_TOKENS:
+        raise invalid("continuation.next_index", f"A generation has at most {MAX_TOKENS:,} tokens.")
 
 
 def _check_text(name: str, text: str) -> None:

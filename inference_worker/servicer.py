@@ -7,9 +7,9 @@ from typing import Any, NoReturn
 import grpc
 from grpc.aio import ServicerContext
 
-from inference_worker.exchange import finished
-from inference_worker.exchange_call import ExchangeCall, Rhythm, models
+from inference_worker.exchange_call import ExchangeCall, Rhythm
 from inference_worker.generation import Finished
+from inference_worker.messages import finished, models
 from inference_worker.registry import Generation, Registry
 from inference_worker.request import parse
 from inference_worker.status import Failed, Refused
@@ -80,7 +80,7 @@ class Servicer(rpc.AIAgentServiceServicer):
         self, request: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
         """See protos/inference.proto."""
-        return pb.ListModelsResponse(models=models(self._registry))
+        return pb.ListModelsResponse(models=models(self._registry.models))
 
 
 async def _write_chunks(generation: Generation, moved: asyncio.Event, context: Context) -> None:

@@ -39,19 +39,22 @@ class TextStage:
 
     def push_bytes(self, data: bytes) -> bool:
         """Take one token's bytes. A character cut by the token's end is held; invalid bytes become U+FFFD at once."""
-        return self.push(self._decoder.decode(data))
+        text = self._decoder.decode(data)
+        if self._decoder.getstate()[0]:  # the token ends within a character: it waits for the rest, whole
+            self.tokens += 1
+            return self._hold(text, whole=False)
+        return self.push(text)
 
     def flush(self) -> None:
         """The engine is done: what is held goes out."""
         if self.stopped:
             return
         tail = self._decoder.decode(b"", final=True)
-        if tail:
-            self._held.append(tail)
-            self._text += tail
+        if tail:  # of the last token, which is held because of it
+            self._held[-1] += tail
         self._release(len(self._held))
 
-    def _hold(self, text: str) -> bool:
+    def _hold(self, text: str, *, whole: bool = True) -> bool:
         seen = len(self._text)
         self._held.append(text)
         self._text += text
@@ -59,7 +62,7 @@ class TextStage:
         if start is not None:
             self._end_at(start)
             return False
-        count, chars = self._ready()
+        count, chars = self._ready(len(self._held) if whole else len(self._held) - 1)
         return self._release(count) if chars >= self._min_chunk_chars else True
 
     def _find_stop(self, seen: int) -> int | None:
@@ -74,16 +77,17 @@ class TextStage:
     def _end_at(self, end: int) -> None:
         self.stopped = True
         for token in self._held:
-            if end > 0 and token:
-                self._append(token[:end])
+            if end <= 0:
+                break
+            self._append(token[:end])
             end -= len(token)
         self._held, self._text = [], ""
 
-    def _ready(self) -> tuple[int, int]:
-        """How many held tokens can go, and their characters: all up to what may become a stop string."""
+    def _ready(self, most: int) -> tuple[int, int]:
+        """How many held tokens can go, and their characters: `most`, but for what may become a stop string."""
         safe = len(self._text) - self._partial_stop()
         count = chars = ready_chars = 0
-        for number, token in enumerate(self._held, 1):
+        for number, token in enumerate(self._held[:most], 1):
             chars += len(token)
             if chars > safe:
                 break

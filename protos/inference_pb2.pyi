@@ -441,7 +441,7 @@ class Command(_message.Message):
 
     @_builtins.property
     def pause(self) -> Global___Pause:
-        """Send no text of this stream until Resume. Nothing is lost: the log holds it."""
+        """Send no text of this stream until Resume. Nothing is lost: the log holds it. Ignored before the stream is opened."""
 
     @_builtins.property
     def resume(self) -> Global___Resume: ...

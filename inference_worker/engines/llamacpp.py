@@ -62,6 +62,7 @@ class Reply:
         self.error = ""
         self.enough = threading.Event()  # read by llama.cpp's thread: make no more
         self._sink = sink
+        self._made = 0  # tokens pushed
 
     def receive(self, raw: bytes) -> None:
         """Take one message of llama.cpp's OpenAI-like stream."""
@@ -72,10 +73,19 @@ class Reply:
             self.error = str(chunk.get("error", chunk))
             return
         choice = chunk["choices"][0]
+        made = chunk["timings"]["predicted_n"]
         if choice["finish_reason"]:
+            self._push("", until=made)
             self.finish = Finish(choice["finish_reason"], chunk["usage"]["prompt_tokens"])
-        elif "prompt_progress" not in chunk and not self._sink.push(choice["text"]):
-            self.enough.set()
+        elif "prompt_progress" not in chunk:
+            self._push(choice["text"], until=made)
+
+    def _push(self, text: str, *, until: int) -> None:
+        """Push the token that completes `text`, behind those of which llama.cpp said nothing: they completed none."""
+        while self._made < until and not self.enough.is_set():
+            self._made += 1
+            if not self._sink.push(text if self._made == until else ""):
+                self.enough.set()
 
 
 class LlamaCppEngine:
@@ -197,7 +207,10 @@ def _start(path: Path, *, slots: int, threads: int, context_tokens: int, socket:
     params.verbosity = -1
     params.hostnames = [socket]
     params.n_threads_http = 1
-    return xllamacpp.Server(params)
+    try:
+        return xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise EngineError(f"llama.cpp can not load {path}: {error}") from error
 
 
 def _parted(texts: list[str]) -> list[str | int]:
@@ -225,6 +238,7 @@ def _body(request: Request, ids: list[int], max_tokens: int) -> dict[str, Any]:
         "temperature": temperature,
         "stream": True,
         "return_progress": True,  # a callback within a long prompt too, so that it can be cancelled there
+        "timings_per_token": True,  # they count tokens: of one that completes no character nothing else is said
         "cache_prompt": False,
     }
     given = {"top_p": request.top_p, "seed": request.seed}

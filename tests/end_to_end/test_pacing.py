@@ -1,6 +1,7 @@
 """The rhythm of a real stream. What must hold on any machine is asserted; how well it holds, the benchmark says."""
 
 import asyncio
+from collections.abc import Mapping
 from itertools import pairwise
 from statistics import median
 
@@ -11,7 +12,7 @@ from tests.support.sse import Event, check_native
 STEADY = {"tokens_per_second": 100, "tokens": 150}
 
 
-async def arrivals(edge: str, request: dict[str, object]) -> tuple[float, list[tuple[float, Event]]]:
+async def arrivals(edge: str, request: Mapping[str, object]) -> tuple[float, list[tuple[float, Event]]]:
     """When the request was sent, and its events with their instants."""
     begin = asyncio.get_running_loop().time()
     stream = await Exchange.post(edge, request)

@@ -7,7 +7,7 @@ import asyncio
 import json
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Self
 
 from tests.support.sse import Event, Reader
@@ -43,7 +43,7 @@ class Exchange:
         return cls(reader, writer)
 
     @classmethod
-    async def post(cls, address: str, request: dict[str, Any], path: str = PATH) -> Self:
+    async def post(cls, address: str, request: Mapping[str, object], path: str = PATH) -> Self:
         """Post JSON and read the response's head."""
         head = f"POST {path} HTTP/1.1\nContent-Type: application/json"
         exchange = await cls.send(address, head, json.dumps(request).encode())

@@ -47,7 +47,7 @@ class Service:
             assert self.process.poll() is None, f"it ended by itself:\n{self.output()}"
             return re.search(pattern, self.output())
 
-        wait_until(found, f"{pattern} in the output of {self.process.args}")
+        wait_until(found, f"{pattern} in the output of {self.process.args!r}")
         match = found()
         assert match
         return match[1]

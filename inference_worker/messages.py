@@ -1,0 +1,36 @@
+"""Our values as the proto's messages."""
+
+from collections.abc import Iterable
+
+from inference_worker.engines.base import Model
+from inference_worker.generation import Finished
+from inference_worker.status import Failed
+from protos import inference_pb2 as pb
+
+MESSAGE_CHARS = 500  # of a failure's words: an engine may say more, and frames have a size
+
+
+def finished(ending: Finished) -> pb.Finished:
+    """The ending of a generation that is complete."""
+    usage = pb.Usage(prompt_tokens=ending.prompt_tokens, completion_tokens=ending.completion_tokens)
+    return pb.Finished(finish_reason=ending.finish_reason, usage=usage)
+
+
+def status(failed: Failed) -> pb.Status:
+    """A failure, or a refusal."""
+    return pb.Status(code=failed.code, message=failed.message[:MESSAGE_CHARS], field=failed.field[:MESSAGE_CHARS])
+
+
+def models(served: Iterable[Model]) -> list[pb.Model]:
+    """What a worker serves."""
+    return [
+        pb.Model(
+            name=model.name,
+            engine=model.engine,
+            context_tokens=model.context_tokens,
+            supports_chat=model.supports_chat,
+            supports_complete=model.supports_complete,
+            supports_continue=model.supports_continue,
+        )
+        for model in served
+    ]

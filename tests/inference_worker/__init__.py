@@ -1,0 +1,1 @@
+"""The worker's tests: one module for each of its own."""

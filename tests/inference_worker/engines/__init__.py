@@ -1,0 +1,1 @@
+"""The engines' tests: one module for each of theirs."""

@@ -1,0 +1,75 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_worker.engines.script import WORDS, Options, Script, parse_options
+from inference_worker.request import Message, Request
+from inference_worker.status import Code, Refused
+
+
+def chat(text: str, **fields: int | str) -> Request:
+    return Request(messages=(Message("user", text),), **fields)  # type: ignore[arg-type]  # each is of its field's type
+
+
+@given(prompt=st.text(), seed=st.integers(0, 2**32 - 1), index=st.integers(0, 2**40))
+def test_a_token_depends_on_prompt_seed_and_index_alone(prompt: str, seed: int, index: int) -> None:
+    one = Script(chat(prompt, seed=seed))
+    other = Script(chat(prompt, seed=seed, max_tokens=3, first_index=7, continued_text="so far"))
+    one.token(0)
+    assert one.token(index) == other.token(index)
+    assert one.token(index)[:1] == " "
+    assert one.token(index)[1:] in WORDS
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(chat("Hello!"), id="prompt"),
+        pytest.param(chat("Hello", seed=1), id="seed"),
+        pytest.param(Request(messages=(Message("system", "Hello"),)), id="role"),
+        pytest.param(Request(raw_prompt="Hello"), id="no chat"),
+    ],
+)
+def test_another_request_has_another_text(other: Request) -> None:
+    one = Script(chat("Hello"))
+    assert [one.token(index) for index in range(20)] != [Script(other).token(index) for index in range(20)]
+
+
+def test_no_seed_is_seed_0() -> None:
+    assert Script(chat("Hello")).token(3) == Script(chat("Hello", seed=0)).token(3)
+
+
+def test_a_text_is_of_many_words_and_not_of_ascii_alone() -> None:
+    script = Script(chat("Hello"))
+    words = {script.token(index) for index in range(500)}
+    assert len(words) > len(WORDS) / 2
+    assert any(len(character.encode()) == 4 for word in words for character in word)
+
+
+def test_options_are_put_over_the_defaults() -> None:
+    given_ = {"tokens": "7", "tokens_per_second": "2.5", "stamp": "true", "fail_at": "-1"}
+    defaults = Options(first_token_delay_ms=3, fail_at=2, tokens=1)
+    expected = Options(first_token_delay_ms=3, fail_at=-1, tokens=7, tokens_per_second=2.5, stamp=True)
+    assert parse_options(given_, defaults) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("colour", "red"),
+        ("tokens", "many"),
+        ("tokens", "1.5"),
+        ("tokens", ""),
+        ("tokens", "-2"),
+        ("tokens", "1000000001"),
+        ("tokens_per_second", "nan"),
+        ("tokens_per_second", "inf"),
+        ("stamp", "yes"),
+        ("stamp", "True"),
+    ],
+)
+def test_a_wrong_option_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse_options({"first_token_delay_ms": "1", name: value}, Options())
+    assert refused.value.failed.code is Code.INVALID_ARGUMENT
+    assert refused.value.failed.field == f"engine_options.{name}"

@@ -1,0 +1,36 @@
+"""An engine for what the scripted one does not do: it is made of one coroutine."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from inference_worker.engines.base import Finish, Model, Run, Sink
+from inference_worker.request import Request
+
+
+class OneRunEngine:
+    """Runs every request with the same coroutine."""
+
+    def __init__(self, run: Run, *, prepared: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0)) -> None:
+        self.models: Sequence[Model] = (Model(name="plain", engine="plain"),)
+        self._run = run
+        self._prepared = prepared
+
+    async def prepare(self, request: Request) -> Run:
+        await self._prepared()
+        return self._run
+
+    async def close(self) -> None:
+        pass
+
+
+async def say_two_tokens(sink: Sink) -> Finish:
+    """A run that ends well."""
+    sink.push("one")
+    sink.push(" two")
+    return Finish("stop", 1)
+
+
+async def say_nothing(_: Sink) -> Finish:
+    """A run that only its cancellation ends."""
+    await asyncio.Event().wait()
+    raise AssertionError("nothing sets the event")

@@ -1,0 +1,29 @@
+"""Our values on the wire."""
+
+from inference_worker.engines.base import Model
+from inference_worker.generation import Finished
+from inference_worker.messages import MESSAGE_CHARS, finished, models, status
+from inference_worker.status import Code, Failed
+from protos import inference_pb2 as pb
+
+
+def test_an_ending_has_its_reason_and_usage() -> None:
+    expected = pb.Finished(finish_reason="stop", usage=pb.Usage(prompt_tokens=3, completion_tokens=7))
+    assert finished(Finished("stop", 3, 7)) == expected
+
+
+def test_a_failure_has_its_code_words_and_field() -> None:
+    failed = Failed(Code.INVALID_ARGUMENT, "Too hot.", "temperature")
+    assert status(failed) == pb.Status(code=3, message="Too hot.", field="temperature")
+
+
+def test_long_words_are_cut() -> None:
+    message = status(Failed(Code.INTERNAL, "x" * 9_999, "y" * 9_999))
+    assert (len(message.message), len(message.field)) == (MESSAGE_CHARS, MESSAGE_CHARS)
+
+
+def test_a_model_says_what_it_can_do() -> None:
+    model = Model(name="tiny", engine="llamacpp", context_tokens=512, supports_complete=False, supports_continue=True)
+    assert models([model]) == [
+        pb.Model(name="tiny", engine="llamacpp", context_tokens=512, supports_chat=True, supports_continue=True)
+    ]

@@ -1,0 +1,123 @@
+import math
+from typing import Any
+
+import pytest
+
+from inference_worker.request import Message, Request, parse
+from inference_worker.status import Code, Refused
+from protos import inference_pb2 as pb
+
+HELLO = (Message("user", "Hello"),)
+
+
+def refusal_of(request: pb.GenerateRequest) -> tuple[Code, str]:
+    with pytest.raises(Refused) as refused:
+        parse(request)
+    assert refused.value.failed.message.endswith(".")
+    return refused.value.failed.code, refused.value.failed.field
+
+
+def prompted(**fields: Any) -> pb.GenerateRequest:
+    return pb.GenerateRequest(prompt="Hello", **fields)
+
+
+def sampled(**fields: Any) -> pb.GenerateRequest:
+    return prompted(sampling=pb.Sampling(**fields))
+
+
+def chat(*turns: tuple[str, str], **fields: Any) -> pb.GenerateRequest:
+    return pb.GenerateRequest(messages=[pb.ChatMessage(role=role, content=text) for role, text in turns], **fields)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        pytest.param(prompted(), Request(messages=HELLO), id="a prompt is one message of the user"),
+        pytest.param(prompted(raw_prompt=True), Request(raw_prompt="Hello"), id="a raw prompt is no message"),
+        pytest.param(
+            chat(("system", "Be brief."), ("user", "")),
+            Request(messages=(Message("system", "Be brief."), Message("user", "")), input_field="messages"),
+            id="messages in their order",
+        ),
+        pytest.param(
+            sampled(max_tokens=5, temperature=0, top_p=0.5, seed=0, stop=["a", "b"]),
+            Request(messages=HELLO, max_tokens=5, temperature=0, top_p=0.5, seed=0, stop=("a", "b")),
+            id="sampling, where 0 is not absent",
+        ),
+        pytest.param(
+            prompted(timeout_ms=1_500, resume_window_ms=250),
+            Request(messages=HELLO, timeout_s=1.5, resume_window_s=0.25),
+            id="milliseconds to seconds",
+        ),
+        pytest.param(
+            prompted(continuation=pb.Continuation(text="so far", next_index=3)),
+            Request(messages=HELLO, continued_text="so far", first_index=3),
+            id="a continuation",
+        ),
+        pytest.param(
+            prompted(model="tiny", min_chunk_chars=9, engine_options={"tokens": "4"}),
+            Request(messages=HELLO, model="tiny", min_chunk_chars=9, engine_options={"tokens": "4"}),
+            id="the rest as it is",
+        ),
+    ],
+)
+def test_a_request_is_read(request_: pb.GenerateRequest, expected: Request) -> None:
+    assert parse(request_) == expected
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        pytest.param(pb.GenerateRequest(), "prompt", id="no input"),
+        pytest.param(chat(("user", "a"), prompt="b"), "prompt", id="two inputs"),
+        pytest.param(pb.GenerateRequest(prompt="a\0"), "prompt", id="NUL in the prompt"),
+        pytest.param(chat(("user", "a"), ("robot", "b")), "messages[1].role", id="unknown role"),
+        pytest.param(chat(("user", "a"), ("", "b")), "messages[1].role", id="no role"),
+        pytest.param(chat(("User", "a")), "messages[0].role", id="capital role"),
+        pytest.param(chat(("user", "a"), ("user", "\0")), "messages[1].content", id="NUL in a message"),
+        pytest.param(prompted(min_chunk_chars=4_097), "min_chunk_chars", id="chunks too large"),
+        pytest.param(sampled(max_tokens=0), "max_tokens", id="no tokens"),
+        pytest.param(sampled(max_tokens=1_000_001), "max_tokens", id="too many tokens"),
+        pytest.param(sampled(temperature=-0.1), "temperature", id="temperature below 0"),
+        pytest.param(sampled(temperature=2.1), "temperature", id="temperature above 2"),
+        pytest.param(sampled(temperature=math.nan), "temperature", id="temperature not a number"),
+        pytest.param(sampled(temperature=math.inf), "temperature", id="temperature infinite"),
+        pytest.param(sampled(top_p=0), "top_p", id="top_p 0"),
+        pytest.param(sampled(top_p=1.1), "top_p", id="top_p above 1"),
+        pytest.param(sampled(top_p=math.nan), "top_p", id="top_p not a number"),
+        pytest.param(sampled(stop=["x"] * 17), "stop", id="too many stop strings"),
+        pytest.param(sampled(stop=["x", ""]), "stop[1]", id="empty stop string"),
+        pytest.param(sampled(stop=["x" * 257]), "stop[0]", id="long stop string"),
+        pytest.param(sampled(stop=["a\0"]), "stop[0]", id="NUL in a stop string"),
+        pytest.param(
+            prompted(continuation=pb.Continuation(next_index=2**32)),
+            "continuation.next_index",
+            id="an index that no usage can count",
+        ),
+        pytest.param(
+            prompted(continuation=pb.Continuation(text="a\0")),
+            "continuation.text",
+            id="NUL in the continued text",
+        ),
+    ],
+)
+def test_a_wrong_field_is_refused_by_its_name(request_: pb.GenerateRequest, field: str) -> None:
+    assert refusal_of(request_) == (Code.INVALID_ARGUMENT, field)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(sampled(max_tokens=1), id="one token"),
+        pytest.param(sampled(max_tokens=1_000_000), id="a million tokens"),
+        pytest.param(sampled(temperature=2), id="temperature 2"),
+        pytest.param(sampled(top_p=1), id="top_p 1"),
+        pytest.param(sampled(top_p=1e-9), id="top_p almost 0"),
+        pytest.param(sampled(seed=2**32 - 1), id="largest seed"),
+        pytest.param(sampled(stop=["🦉" * 256] * 16), id="as many and as long stop strings as may be"),
+        pytest.param(prompted(min_chunk_chars=4_096), id="largest chunks"),
+        pytest.param(chat(*((role, "x") for role in ("system", "user", "assistant", "tool"))), id="every role"),
+    ],
+)
+def test_the_bounds_themselves_are_taken(request_: pb.GenerateRequest) -> None:
+    parse(request_)

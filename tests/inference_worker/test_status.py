@@ -1,0 +1,14 @@
+import grpc
+import pytest
+
+from inference_worker.status import Code, Failed, invalid
+
+
+@pytest.mark.parametrize("code", Code)
+def test_codes_are_those_of_grpc(code: Code) -> None:
+    number, _ = grpc.StatusCode[code.name].value
+    assert code == number
+
+
+def test_invalid_names_the_field() -> None:
+    assert invalid("top_p", "Too much.").failed == Failed(Code.INVALID_ARGUMENT, "Too much.", "top_p")
