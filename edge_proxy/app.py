@@ -48,16 +48,18 @@ class Edge:
             ping_interval_s=settings.ping_interval_s,
             ticker=Ticker(),
         )
-        self.app = self._make_app()
+        self.api = self._make_api()
+        # Outermost, so that also the answer to what nobody has foreseen has its id.
+        self.app = RequestIdMiddleware(self.api)
 
     def drain(self) -> None:
         """Refuse what is new and end what runs; every client is told."""
         self._admission.draining = True
         self._streams.fail_all(Code.SERVER_DRAINING)
 
-    def _make_app(self) -> FastAPI:
+    def _make_api(self) -> FastAPI:
         settings = self._settings
-        middleware = [Middleware(RequestIdMiddleware)]
+        middleware = []
         if settings.cors_origins:
             cors = Middleware(
                 CORSMiddleware,

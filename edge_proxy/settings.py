@@ -12,7 +12,11 @@ class Settings(BaseSettings):
     """Serve the streams of inference workers to HTTP clients."""
 
     model_config = SettingsConfigDict(
-        env_prefix="EDGE_", cli_prog_name="python -m edge_proxy serve", cli_kebab_case=True, cli_hide_none_type=True
+        env_prefix="EDGE_",
+        allow_inf_nan=False,
+        cli_prog_name="python -m edge_proxy serve",
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -40,7 +44,8 @@ class Settings(BaseSettings):
     @classmethod
     def _at_least_one(cls, value: list[str]) -> list[str]:
         for address in value:
-            if not address.rpartition(":")[2].isdigit():
+            host, _, port = address.rpartition(":")
+            if not (host and port.isdecimal() and int(port) <= 65535):
                 raise ValueError(f"{address[:100]!r} is no host:port")
         if not value:
             raise ValueError("name at least one worker")

@@ -14,6 +14,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="WORKER_",
+        allow_inf_nan=False,
         cli_prog_name="python -m inference_worker",
         cli_kebab_case=True,
         cli_hide_none_type=True,

@@ -85,10 +85,9 @@ def _print_greeting(url: str) -> None:
 
 def _end(services: list[subprocess.Popen[bytes]]) -> None:
     """The edge first, so that its clients are told; then the worker. Who does not end in time is killed."""
+    deadline = time.monotonic() + STOP_LIMIT_S
     for service in reversed(services):
         service.send_signal(signal.SIGINT)
-    deadline = time.monotonic() + STOP_LIMIT_S
-    for service in services:
         try:
             service.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:

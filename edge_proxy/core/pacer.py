@@ -46,6 +46,7 @@ class Pacer:
         "_next_flush",
         "_ping_at",
         "_ping_interval_s",
+        "_pings",
         "closed",
         "due",
         "held_chars",
@@ -63,6 +64,7 @@ class Pacer:
         self._next_flush = now  # no delta may leave before
         self._flush_at = inf  # when the held text leaves
         self._begin = now
+        self._pings = 1  # the number of the next one
         self._ping_at = now + ping_interval_s
         self._deadline = now + timeout_s
         self.due = min(self._ping_at, self._deadline)  # when poll() has something to say
@@ -94,10 +96,7 @@ class Pacer:
         if now >= self._flush_at:
             events.append(self._flush(now))
         if now >= self._ping_at:
-            events.append(Ping())
-            # Multiples of the interval since the beginning, however late this poll is; missed ones are skipped.
-            missed = (now - self._begin) // self._ping_interval_s
-            self._ping_at = self._begin + (missed + 1) * self._ping_interval_s
+            events.append(self._ping(now))
         self.due = min(self._flush_at, self._ping_at, self._deadline)
         return events
 
@@ -105,6 +104,14 @@ class Pacer:
         self._flush_at = inf
         self._next_flush = now + self._interval_s
         return Delta(self._take(), self.next_index)
+
+    def _ping(self, now: float) -> Ping:
+        """Multiples of the interval since the beginning, however late this poll is; those missed are skipped."""
+        self._pings = max(self._pings, int((now - self._begin) / self._ping_interval_s))
+        while self._ping_at <= now:  # once, or twice where the division was rounded down
+            self._pings += 1
+            self._ping_at = self._begin + self._pings * self._ping_interval_s
+        return Ping()
 
     def _take(self) -> str:
         text = "".join(self._held)

@@ -1,6 +1,7 @@
 """JSON as a server should read it: what RFC 8259 leaves to the reader is refused, not guessed."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from edge_proxy.core.errors import Code, Failure, Refused
@@ -22,6 +23,8 @@ def loads(data: bytes) -> dict[str, Any]:
         raise _refused(f"The body nests deeper than {MAX_DEPTH} levels.") from None
     except json.JSONDecodeError as error:
         raise _refused(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+    except ValueError:  # Python reads no whole number of more than 4,300 digits
+        raise _refused("A number in the body has too many digits.") from None
     if not isinstance(value, dict):
         raise _refused("The body must be a JSON object.")
     if _deeper_than(value, MAX_DEPTH):
@@ -32,8 +35,7 @@ def loads(data: bytes) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise Refused(Failure(Code.INVALID_REQUEST, "The field is given twice.", twice[:100]))
     return members
 

@@ -1,15 +1,34 @@
 """What a client of the native dialect sends, as a JSON body or as a query string."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from math import isfinite
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from edge_proxy.core.errors import invalid
 from edge_proxy.core.request import GenerationRequest, Message
 from edge_proxy.dialects.validation import NonEmptyText, Text, validate
 
 MAX_TOKENS = 1_000_000
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _option(value: object) -> str:
+    """An engine's option as the worker takes it: text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int) or (isinstance(value, float) and isfinite(value)):
+        return str(value)
+    raise ValueError("the value is text, a number, true or false")
+
+
+# Not unions: of those pydantic names the member beside the field.
+Stops = Annotated[list[Text], BeforeValidator(_listed), WithJsonSchema({"type": ["string", "array"]})]
+Option = Annotated[Text, BeforeValidator(_option), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 
 
 class MessageBody(BaseModel):
@@ -44,8 +63,8 @@ class GenerateBody(SamplingBody):
     """The JSON body of `POST /api/v1/ai/generate`."""
 
     messages: list[MessageBody] | None = Field(None, min_length=1, max_length=1000, description="A conversation.")
-    stop: Text | list[Text] | None = Field(None, description="The text ends before the first of these; at most 16.")
-    engine_options: dict[Text, Text | int | float | bool] | None = Field(
+    stop: Stops | None = Field(None, description="The text ends before the first of these; at most 16.")
+    engine_options: dict[Text, Option] | None = Field(
         None, max_length=32, description="Settings of the worker's engine, if it has any."
     )
 
@@ -63,10 +82,8 @@ def parse_body(data: Mapping[str, Any], *, resume_window_s: float) -> Generation
         Refused: INVALID_REQUEST, naming the field.
     """
     body = validate(GenerateBody, data)
-    stop = [body.stop] if isinstance(body.stop, str) else body.stop or []
     messages = tuple(Message(m.role, m.content) for m in body.messages or ())
-    options = {name: _option(value) for name, value in (body.engine_options or {}).items()}
-    return _request(body, stop, resume_window_s, messages=messages, engine_options=options)
+    return _request(body, body.stop or [], resume_window_s, messages=messages, engine_options=body.engine_options or {})
 
 
 def parse_query(data: Mapping[str, str], *, resume_window_s: float) -> GenerationRequest:
@@ -102,9 +119,3 @@ def _request(body: SamplingBody, stop: list[str], resume_window_s: float, **more
         resume_window_s=resume_window_s if body.resumable else 0.0,
         **more,
     )
-
-
-def _option(value: str | float | bool) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)

@@ -15,9 +15,14 @@ M = TypeVar("M", bound=BaseModel)
 def _clean(text: str) -> str:
     if "\0" in text:
         raise ValueError("text must not contain NUL")
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if not _is_text(text):
         raise ValueError("text must not contain a lone surrogate")
     return text
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8: JSON can spell half of a surrogate pair, which is no character."""
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 Text = Annotated[str, AfterValidator(_clean)]
@@ -33,6 +38,9 @@ def validate(model: type[M], data: Mapping[str, Any], *, strings: bool = False) 
     Raises:
         Refused: INVALID_REQUEST with the first field that is wrong.
     """
+    for name in data:
+        if not _is_text(name):  # pydantic would not say which it was
+            raise invalid(name[:NAME_CHARS], "The field's name is no text.")
     try:
         return model.model_validate_strings(data) if strings else model.model_validate(data)
     except ValidationError as error:

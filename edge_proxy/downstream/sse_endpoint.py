@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from edge_proxy.core.errors import Code
+from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.events import Event
 from edge_proxy.core.reader import Opened
 from edge_proxy.dialects.base import Dialect, Encoder
@@ -55,12 +55,16 @@ class SSEResponse(Response):
     async def _open_unless(self, gone: asyncio.Future[None]) -> Opened | None:
         """The generation, or None when the client has left before it was opened."""
         opening = asyncio.ensure_future(self._open_source(self._stream))
+        self._stream.on_fail = opening.cancel  # by the client's leaving, too
         try:
-            await asyncio.wait((opening, gone), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([opening])
         finally:
+            self._stream.on_fail = None
             opening.cancel()  # nothing when it is done
-        if not opening.done():
-            return None
+        if opening.cancelled():
+            if gone.done():
+                return None
+            raise Refused(self._stream.failure or Failure(Code.CANCELLED))
         opened = opening.result()
         self._stream.attach(opened.source)
         return opened

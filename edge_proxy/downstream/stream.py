@@ -7,7 +7,7 @@ There is no queue and no task: text waits in the pacer, as one batch, until the 
 """
 
 import asyncio
-from math import inf
+from collections.abc import Callable
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Event, Outcome
@@ -15,13 +15,14 @@ from edge_proxy.core.pacer import Pacer
 from edge_proxy.core.reader import Source
 from edge_proxy.downstream.ticker import Ticker
 
+ROUNDING_S = 1e-6  # what is due so soon is due: instants that should be equal differ in their last digits
 PAUSE_CHARS = 16_384  # held for a client that does not take it: then the worker is told to pause
 
 
 class Stream:
     """Takes what a generation says (a `Reader`), and gives out events when they are due."""
 
-    __slots__ = ("_pacer", "_paused", "_source", "_ticker", "_waiter", "_wakes_at")
+    __slots__ = ("_asked", "_pacer", "_paused", "_source", "_ticker", "_waiter", "failure", "on_fail")
 
     def __init__(self, pacer: Pacer, ticker: Ticker) -> None:
         self._pacer = pacer
@@ -29,7 +30,9 @@ class Stream:
         self._source: Source | None = None
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
-        self._wakes_at = inf  # when the ticker will call, at the latest
+        self._asked: list[float] = []  # when the ticker will call; the next of these is the last
+        self.failure: Failure | None = None  # why this side ended it
+        self.on_fail: Callable[[], object] | None = None  # told of that, while the worker is asked
 
     @property
     def closed(self) -> bool:
@@ -55,8 +58,11 @@ class Stream:
 
     def fail(self, code: Code) -> None:
         """End the stream from this side."""
+        self.failure = Failure(code)
         self.leave()
-        self.end(Failure(code), now=self._ticker.now())
+        self.end(self.failure, now=self._ticker.now())
+        if self.on_fail:
+            self.on_fail()
 
     def leave(self) -> None:
         """Read no more: the worker may stop."""
@@ -67,7 +73,7 @@ class Stream:
         """The events that are due, waiting for one to be."""
         while True:
             now = self._ticker.now()
-            events = self._pacer.poll(now=now)
+            events = self._pacer.poll(now=now + ROUNDING_S)
             if self._paused and self._pacer.held_chars == 0 and self._source:
                 self._paused = False
                 self._source.resume()
@@ -79,16 +85,17 @@ class Stream:
 
     def on_timer(self, now: float) -> None:
         """See `Sleeper`."""
-        self._wakes_at = inf
+        while self._asked and self._asked[-1] <= now + ROUNDING_S:
+            self._asked.pop()
         self._arm(now)
 
     def _arm(self, now: float) -> None:
         """Wake the writer if something is due, else see to it that the ticker calls when it is."""
         due = self._pacer.due
-        if due <= now:
+        if due <= now + ROUNDING_S:
             self._wake()
-        elif due < self._wakes_at:
-            self._wakes_at = due
+        elif not self._asked or due < self._asked[-1]:
+            self._asked.append(due)
             self._ticker.add(self, due)
 
     def _wake(self) -> None:

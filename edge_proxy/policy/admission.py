@@ -35,7 +35,7 @@ class Admission:
         if self.streams >= self._terms.max_streams:
             raise Refused(Failure(Code.OVERLOADED))
         timeout_s = self._terms.timeout_s if request.timeout_s is None else request.timeout_s
-        if timeout_s > self._terms.max_timeout_s:
+        if request.timeout_s is not None and timeout_s > self._terms.max_timeout_s:
             raise invalid("timeout_s", f"At most {self._terms.max_timeout_s:g} seconds can be asked for.")
         interval_s = self._terms.batch_interval_s if request.batch_interval_s is None else request.batch_interval_s
         self.streams += 1

@@ -85,6 +85,7 @@ class Exchange:
             if route is not None:
                 if index <= route.next_index:
                     self._end(number, Failure(Code.BAD_UPSTREAM), now)
+                    self._command(pb.Command(stream=number, detach=pb.Detach()))
                     continue
                 route.next_index = index
                 route.reader.push(text, index, now=now)

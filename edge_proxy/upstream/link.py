@@ -164,6 +164,8 @@ class WorkerLink:
             log.warning("The worker at %s is silent.", self.address)
         except grpc.aio.AioRpcError as error:
             log.debug("The worker at %s: %s %s", self.address, error.code(), error.details())
+        except Exception:  # a frame that is none: whatever it does to us, we connect again
+            log.exception("The worker at %s sent what can not be read.", self.address)
         finally:
             call.cancel()
             writing.cancel()
@@ -204,7 +206,8 @@ class WorkerLink:
     def _lose(self) -> bool:
         """The call is over: a new exchange for the next one. Whether there had been a hello."""
         greeted = bool(self.worker_id)
-        if greeted:
+        task = asyncio.current_task()
+        if greeted and not (task and task.cancelling()):  # else it is the edge that goes
             log.warning("The worker %s at %s is lost, with %d streams.", self.worker_id, self.address, self.streams)
         self.worker_id = ""
         exchange, self._exchange = self._exchange, Exchange(self._wake.set)

@@ -52,6 +52,18 @@ async def test_an_ending_hurries_the_text_that_waits_for_the_tick() -> None:
 
 
 @in_virtual_time
+async def test_text_that_waits_for_the_tick_is_not_hurried_by_more_of_it() -> None:
+    bench = Bench()
+    log = (await bench.read(1)).log
+    log.append("a")
+    bench.frame()
+    log.append("b")
+    log.read(0, max_chars=100)  # as another reader does: the next entry is told to all
+    log.append("c")
+    assert bench.wakes == [False]
+
+
+@in_virtual_time
 async def test_a_slow_edge_gets_one_full_row_and_was_woken_once() -> None:
     bench = Bench()
     log = (await bench.read(1)).log

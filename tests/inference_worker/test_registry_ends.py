@@ -147,6 +147,17 @@ async def test_cancel_ends_the_log_at_once_and_then_the_engine() -> None:
 
 
 @in_virtual_time
+async def test_whoever_ends_the_engines_task_the_log_has_an_ending() -> None:
+    registry = make_registry()
+    generation = await start(registry, make_request(STALLED))
+    await asyncio.sleep(0)
+    assert generation.task is not None
+    generation.task.cancel()
+    assert isinstance(await ending_of(generation), Failed)
+    assert registry.running == 0
+
+
+@in_virtual_time
 async def test_cancel_of_an_unknown_id_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         make_registry().cancel("w1-unknown")

@@ -111,6 +111,24 @@ def test_a_cut_character_leaves_when_it_is_whole() -> None:
     assert stage.entries == ["a", "", "", "🦉b"]
 
 
+def test_a_token_that_ends_within_a_character_waits_whole() -> None:
+    stage = Stage()
+    stage.push_bytes("a🦉".encode()[:3])
+    assert stage.entries == []
+    stage.push_bytes("a🦉b".encode()[3:])
+    assert stage.entries == ["a", "🦉b"]
+
+
+@pytest.mark.xfail(strict=True, reason="only the last held token waits for the rest of its character")
+def test_a_token_waits_for_its_character_even_if_that_takes_two_more() -> None:
+    stage = Stage()
+    stage.push_bytes(b"a\xf0")
+    stage.push_bytes(b"\x9f")
+    assert stage.entries == []
+    stage.push_bytes(b"\xa6\x89")
+    assert stage.entries == ["a", "", "🦉"]
+
+
 def test_an_invalid_byte_does_not_wait() -> None:
     stage = Stage()
     stage.push_bytes(b"\xff")

@@ -10,7 +10,8 @@ import pytest_asyncio
 
 from inference_worker.engines import BUNDLED_MODEL
 from inference_worker.engines.base import Finish
-from inference_worker.engines.llamacpp import LlamaCppEngine, Mailbox
+from inference_worker.engines.llamacpp import LlamaCppEngine
+from inference_worker.engines.llamacpp_replies import Mailbox
 from inference_worker.generation import Finished
 from inference_worker.request import Message, Request
 from inference_worker.status import Code, Refused

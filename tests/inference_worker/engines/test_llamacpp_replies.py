@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inference_worker.engines.base import Finish
-from inference_worker.engines.llamacpp import Mailbox, Reply
+from inference_worker.engines.llamacpp_replies import Mailbox, Reply
 from tests.inference_worker.engines.list_sink import ListSink
 
 
@@ -55,6 +55,12 @@ def test_when_the_sink_has_enough_the_rest_is_dropped() -> None:
         reply.receive(chunk(text, made))
     assert sink.tokens == ["a", "b"]
     assert reply.enough.is_set()
+
+
+def test_when_the_sink_has_enough_within_a_character_its_text_is_dropped() -> None:
+    sink = ListSink(limit=2)
+    Reply(sink).receive(chunk("猫", 3))
+    assert sink.tokens == ["", ""]
 
 
 async def test_a_mailbox_delivers_in_order_what_threads_leave() -> None:

@@ -1,0 +1,16 @@
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something about the machine, and nothing about the product.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings are what a test says, whatever the developer has exported."""
+    for name in os.environ:
+        if name.startswith(("EDGE_", "WORKER_")):
+            monkeypatch.delenv(name)

@@ -1,0 +1,227 @@
+"""The pacer's table, row by row. Instants are binary fractions, so that sums are exact."""
+
+from math import inf
+
+import pytest
+
+from edge_proxy.core.errors import Code, Failure
+from edge_proxy.core.events import Delta, Failed, Finished, Outcome, Ping, Usage
+from edge_proxy.core.pacer import Pacer
+
+INTERVAL_S = 0.0625
+PING_S = 15.0
+TIMEOUT_S = 120.0
+STOP = Outcome("stop", Usage(3, 5))
+FAILED = Failure(Code.GENERATION_ERROR)
+
+
+def make_pacer(
+    *, interval_s: float = INTERVAL_S, ping_s: float = PING_S, timeout_s: float = TIMEOUT_S, now: float = 0.0
+) -> Pacer:
+    return Pacer(interval_s=interval_s, ping_interval_s=ping_s, timeout_s=timeout_s, now=now)
+
+
+def make_flushed_pacer() -> Pacer:
+    """A pacer that let a delta out at 1.0, so that the next may leave at 1.0625."""
+    pacer = make_pacer()
+    pacer.push("a", 1, now=1.0)
+    pacer.poll(now=1.0)
+    return pacer
+
+
+def test_first_delta_leaves_at_once() -> None:
+    pacer = make_pacer()
+    pacer.push("a", 1, now=0.0)
+    assert pacer.due == 0.0
+    assert pacer.poll(now=0.0) == [Delta("a", 1)]
+
+
+def test_a_delta_after_a_quiet_interval_leaves_at_once() -> None:
+    pacer = make_flushed_pacer()
+    pacer.push("b", 2, now=1.0 + INTERVAL_S)
+    assert pacer.due == 1.0 + INTERVAL_S
+    assert pacer.poll(now=1.0 + INTERVAL_S) == [Delta("b", 2)]
+
+
+def test_what_comes_too_soon_is_held_until_the_interval_is_over() -> None:
+    pacer = make_flushed_pacer()
+    pacer.push("b", 2, now=1.01)
+    assert pacer.due == 1.0 + INTERVAL_S
+    assert pacer.poll(now=1.06) == []
+    assert pacer.poll(now=1.0 + INTERVAL_S) == [Delta("b", 2)]
+
+
+def test_what_is_held_leaves_as_one_delta_with_the_last_index() -> None:
+    pacer = make_flushed_pacer()
+    pacer.push("b", 2, now=1.01)
+    pacer.push("c", 4, now=1.02)
+    pacer.push("d", 5, now=1.03)
+    assert pacer.poll(now=1.0 + INTERVAL_S) == [Delta("bcd", 5)]
+
+
+def test_a_push_does_not_put_off_what_is_held() -> None:
+    pacer = make_flushed_pacer()
+    pacer.push("b", 2, now=1.01)
+    pacer.push("c", 3, now=1.06)
+    assert pacer.due == 1.0 + INTERVAL_S
+
+
+def test_the_interval_begins_when_a_delta_leaves_and_not_when_it_was_due() -> None:
+    pacer = make_flushed_pacer()
+    pacer.push("b", 2, now=1.01)
+    pacer.poll(now=3.0)
+    pacer.push("c", 3, now=3.01)
+    assert pacer.due == 3.0 + INTERVAL_S
+
+
+def test_without_an_interval_each_delta_leaves_at_once() -> None:
+    pacer = make_pacer(interval_s=0.0)
+    for index in range(1, 4):
+        pacer.push("x", index, now=1.0)
+        assert pacer.poll(now=1.0) == [Delta("x", index)]
+
+
+def test_held_characters_are_counted_until_they_leave() -> None:
+    pacer = make_flushed_pacer()
+    pacer.push("🦉é", 2, now=1.01)
+    pacer.push("bc", 3, now=1.01)
+    assert pacer.held_chars == 4
+    pacer.poll(now=2.0)
+    assert pacer.held_chars == 0
+
+
+def test_what_is_held_leaves_with_the_end_of_a_success() -> None:
+    pacer = make_flushed_pacer()
+    pacer.push("b", 2, now=1.01)
+    pacer.end(STOP, now=1.02)
+    assert pacer.due == 1.02
+    assert pacer.poll(now=1.02) == [Finished("b", 2, STOP)]
+
+
+def test_a_success_with_nothing_held_ends_with_empty_text() -> None:
+    pacer = make_flushed_pacer()
+    pacer.end(STOP, now=5.0)
+    assert pacer.poll(now=5.0) == [Finished("", 1, STOP)]
+
+
+def test_what_is_held_leaves_before_a_failure() -> None:
+    pacer = make_flushed_pacer()
+    pacer.push("b", 2, now=1.01)
+    pacer.end(FAILED, now=1.02)
+    assert pacer.poll(now=1.02) == [Delta("b", 2), Failed(FAILED, 2)]
+
+
+def test_a_failure_with_nothing_held_comes_alone() -> None:
+    pacer = make_pacer()
+    pacer.end(FAILED, now=1.0)
+    assert pacer.poll(now=1.0) == [Failed(FAILED, 0)]
+
+
+def test_nothing_follows_the_end() -> None:
+    pacer = make_pacer()
+    pacer.end(FAILED, now=1.0)
+    pacer.poll(now=1.0)
+    assert pacer.closed
+    assert pacer.due == inf
+    pacer.push("late", 9, now=2.0)
+    pacer.end(STOP, now=2.0)
+    assert pacer.poll(now=500.0) == []
+    assert pacer.due == inf
+
+
+def test_it_is_not_closed_before_the_end_is_polled() -> None:
+    pacer = make_pacer()
+    pacer.end(STOP, now=1.0)
+    assert not pacer.closed
+
+
+def test_text_behind_the_end_is_not_taken() -> None:
+    pacer = make_pacer()
+    pacer.push("a", 1, now=1.0)
+    pacer.end(STOP, now=1.0)
+    pacer.push("b", 2, now=1.0)
+    assert pacer.poll(now=1.0) == [Finished("a", 1, STOP)]
+
+
+@pytest.mark.parametrize(("first", "second"), [(STOP, FAILED), (FAILED, STOP)], ids=["success", "failure"])
+def test_the_first_end_is_the_one_that_counts(first: Outcome | Failure, second: Outcome | Failure) -> None:
+    pacer = make_pacer()
+    pacer.end(first, now=1.0)
+    pacer.end(second, now=1.0)
+    (last,) = pacer.poll(now=1.0)
+    assert last == (Finished("", 0, STOP) if first is STOP else Failed(FAILED, 0))
+
+
+def test_pings_come_before_the_first_token() -> None:
+    pacer = make_pacer()
+    assert pacer.due == PING_S
+    assert pacer.poll(now=14.9) == []
+    assert pacer.poll(now=15.0) == [Ping()]
+    assert pacer.due == 30.0
+
+
+def test_pings_keep_their_rhythm_whether_or_not_text_flows() -> None:
+    pacer = make_pacer()
+    pings = []
+    for quarter in range(4 * 61):
+        now = quarter / 4
+        pacer.push("x", quarter + 1, now=now)
+        pings += [now for event in pacer.poll(now=now) if event == Ping()]
+    assert pings == [15.0, 30.0, 45.0, 60.0]
+
+
+def test_pings_count_from_the_streams_beginning() -> None:
+    pacer = make_pacer(now=1000.5)
+    assert pacer.due == 1015.5
+    assert pacer.poll(now=1015.5) == [Ping()]
+
+
+def test_text_goes_before_a_ping_that_is_due_with_it() -> None:
+    pacer = make_pacer()
+    pacer.push("a", 1, now=15.0)
+    assert pacer.poll(now=15.0) == [Delta("a", 1), Ping()]
+
+
+def test_a_late_poll_does_not_make_up_missed_pings() -> None:
+    pacer = make_pacer()
+    assert pacer.poll(now=50.0) == [Ping()]
+    assert pacer.due == 60.0
+    assert pacer.poll(now=50.0) == []
+
+
+@pytest.mark.parametrize("begin", [107.21, 1002.339, 32764.000418979344])
+def test_a_ping_comes_once_however_instants_are_rounded(begin: float) -> None:
+    pacer = make_pacer(timeout_s=inf, now=begin)
+    for _ in range(20):
+        at = pacer.due
+        assert pacer.poll(now=at) == [Ping()]
+        assert pacer.poll(now=at) == []
+
+
+def test_the_deadline_ends_the_stream_with_the_held_text_first() -> None:
+    pacer = make_pacer(timeout_s=1.03125)
+    pacer.push("a", 1, now=1.0)
+    pacer.poll(now=1.0)
+    pacer.push("b", 2, now=1.01)
+    assert pacer.due == 1.03125
+    assert pacer.poll(now=1.03125) == [Delta("b", 2), Failed(Failure(Code.TIMEOUT), 2)]
+    assert pacer.closed
+
+
+def test_the_deadline_counts_from_the_streams_beginning() -> None:
+    pacer = make_pacer(timeout_s=2.0, now=7.0)
+    assert pacer.due == 9.0
+    assert pacer.poll(now=8.9) == []
+    assert pacer.poll(now=9.0) == [Failed(Failure(Code.TIMEOUT), 0)]
+
+
+def test_an_end_before_the_deadline_counts_even_if_it_is_polled_after() -> None:
+    pacer = make_pacer(timeout_s=2.0)
+    pacer.end(STOP, now=1.9)
+    assert pacer.poll(now=3.0) == [Finished("", 0, STOP)]
+
+
+def test_an_end_that_is_due_with_a_ping_is_not_followed_by_it() -> None:
+    pacer = make_pacer()
+    pacer.end(STOP, now=15.0)
+    assert pacer.poll(now=15.0) == [Finished("", 0, STOP)]

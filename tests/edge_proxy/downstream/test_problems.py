@@ -1,0 +1,97 @@
+import json
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, HTTPException
+
+from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.downstream.problems import RESPONSES, add_problem_handlers
+from edge_proxy.downstream.request_id import RequestIdMiddleware
+from tests.edge_proxy.asgi import Client
+
+
+def make_app(error: Exception | None = None) -> RequestIdMiddleware:
+    """An app with one address, asked by GET and POST, that raises the error."""
+    app = FastAPI()
+    add_problem_handlers(app)
+
+    async def fail() -> None:
+        if error:
+            raise error
+
+    app.get("/here")(fail)
+    app.post("/here")(fail)
+    return RequestIdMiddleware(app)
+
+
+async def ask(app: RequestIdMiddleware, method: str = "GET", path: str = "/here") -> Client:
+    return await Client(app, method, path, headers={"x-request-id": "r-1"}).response()
+
+
+async def ask_in_vain(error: Exception) -> Client:
+    """The client of a request that fails in a way nobody has foreseen: the server hears of it, too."""
+    client = Client(make_app(error), "GET", "/here", headers={"x-request-id": "r-1"})
+    with pytest.raises(type(error)):
+        await client.response()
+    return client
+
+
+def problem(client: Client) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(client.body)
+    assert client.headers["content-type"] == "application/problem+json"
+    assert client.status == body["status"]
+    assert body["requestId"] == "r-1"
+    return body
+
+
+@pytest.mark.parametrize("code", [code for code in Code if code is not Code.CANCELLED])
+async def test_a_refusal_is_its_codes_status_with_problem_details(code: Code) -> None:
+    client = await ask(make_app(Refused(Failure(code, "No.", "seed"))))
+    details = problem(client)
+    assert (details["code"], details["detail"], details["field"]) == (code.value, "No.", "seed")
+    assert details["status"] == Failure(code).status
+    assert details["retryable"] == Failure(code).retryable
+
+
+@pytest.mark.parametrize("code", Code)
+async def test_who_should_come_back_is_told_when(code: Code) -> None:
+    client = await ask(make_app(Refused(Failure(code))))
+    expected = "1" if Failure(code).status in (429, 503) else None
+    assert client.headers.get("retry-after") == expected
+
+
+async def test_an_unknown_address_is_not_found() -> None:
+    client = await ask(make_app(), path="/there")
+    assert client.status == 404
+    assert problem(client)["code"] == "NOT_FOUND"
+
+
+async def test_a_method_that_is_not_there_is_told_which_are() -> None:
+    client = await ask(make_app(), "PATCH")
+    assert client.status == 405
+    assert problem(client)["code"] == "METHOD_NOT_ALLOWED"
+    assert client.headers["allow"] == "GET, POST"
+
+
+async def test_what_the_framework_refuses_is_an_invalid_request() -> None:
+    client = await ask(make_app(HTTPException(422, "words of the framework")))
+    assert problem(client)["code"] == "INVALID_REQUEST"
+    assert b"framework" not in client.body
+
+
+async def test_what_nobody_has_foreseen_is_a_problem_without_its_words() -> None:
+    client = await ask_in_vain(ZeroDivisionError("the secret number is 7"))
+    details = problem(client)
+    assert (details["status"], details["code"]) == (500, "INTERNAL_ERROR")
+    assert b"secret" not in client.body
+    assert b"ZeroDivision" not in client.body
+
+
+async def test_what_nobody_has_foreseen_has_its_request_id_in_the_header_too() -> None:
+    client = await ask_in_vain(ZeroDivisionError())
+    assert client.headers["x-request-id"] == "r-1"
+
+
+def test_every_status_that_a_client_can_get_is_described() -> None:
+    assert set(RESPONSES) == {Failure(code).status for code in Code} - {499}
+    assert RESPONSES[503]["description"] == "WORKER_UNAVAILABLE, WORKER_LOST, SERVER_DRAINING"

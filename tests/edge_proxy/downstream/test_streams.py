@@ -1,0 +1,168 @@
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.core.request import GenerationRequest
+from edge_proxy.dialects import native
+from edge_proxy.downstream.streams import Streams
+from edge_proxy.downstream.ticker import SLOT_S, Ticker
+from tests.edge_proxy.asgi import Client
+from tests.edge_proxy.downstream.played_upstream import PlayedUpstream
+from tests.edge_proxy.virtual_time import in_virtual_time, now, settle, until
+
+ASKED = GenerationRequest(prompt="x")
+ROUNDING_S = 1e-6
+
+
+class Server:
+    """Streams on terms that the test sets, with an upstream that it plays."""
+
+    def __init__(self, **terms: Any) -> None:
+        self.upstream = PlayedUpstream()
+        self.refusal: Refused | None = None
+        self.admitted = 0
+        self.released = 0
+        self._terms = {"timeout_s": 120.0, "batch_interval_s": 0.05} | terms
+        self.streams = Streams(
+            admit=self._admit,
+            release=self._release,
+            open_source=self.upstream.open,
+            cancel=self.upstream.cancel,
+            ping_interval_s=15.0,
+            ticker=Ticker(),
+        )
+
+    async def start(self) -> Client:
+        """A client whose stream is open."""
+        client = Client(self.streams.sse(ASKED, native))
+        await settle()
+        return client
+
+    def _admit(self, request: GenerationRequest) -> GenerationRequest:
+        if self.refusal:
+            raise self.refusal
+        self.admitted += 1
+        return replace(request, **self._terms)
+
+    def _release(self) -> None:
+        self.released += 1
+
+
+def codes(client: Client) -> list[str]:
+    return [json.loads(message.data).get("code", "") for message in client.stream.messages]
+
+
+@in_virtual_time
+async def test_the_worker_is_asked_for_what_was_admitted() -> None:
+    server = Server(timeout_s=7.0)
+    client = await server.start()
+    assert server.upstream.last.request == replace(ASKED, timeout_s=7.0, batch_interval_s=0.05)
+    server.upstream.last.end()
+    await client.response()
+
+
+@in_virtual_time
+async def test_what_is_not_admitted_asks_no_worker_and_releases_nothing() -> None:
+    server = Server()
+    server.refusal = Refused(Failure(Code.OVERLOADED))
+    with pytest.raises(Refused):
+        server.streams.sse(ASKED, native)
+    assert server.upstream.generations == []
+    assert server.released == 0
+
+
+@in_virtual_time
+async def test_a_place_is_kept_until_the_stream_has_ended() -> None:
+    server = Server()
+    client = await server.start()
+    assert (server.admitted, server.released) == (1, 0)
+    server.upstream.last.end()
+    await client.response()
+    assert (server.admitted, server.released) == (1, 1)
+
+
+@in_virtual_time
+async def test_a_place_is_given_back_when_the_worker_refuses() -> None:
+    server = Server()
+    server.upstream.refusal = Refused(Failure(Code.OVERLOADED))
+    client = await server.start()
+    with pytest.raises(Refused):
+        await client.response()
+    assert server.released == 1
+
+
+@in_virtual_time
+async def test_a_place_is_given_back_when_the_client_leaves() -> None:
+    server = Server()
+    client = await server.start()
+    client.leave()
+    await client.response()
+    assert server.released == 1
+
+
+@in_virtual_time
+async def test_the_deadline_is_the_admitted_one() -> None:
+    client = await Server(timeout_s=7.0).start()
+    await client.response()
+    assert codes(client) == ["TIMEOUT"]
+    assert 7 <= now() <= 7 + SLOT_S + ROUNDING_S
+
+
+@pytest.mark.parametrize(("interval_s", "events"), [(0.0, 10), (0.5, 1)])
+def test_the_batch_interval_is_the_admitted_one(interval_s: float, events: int) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        server = Server(batch_interval_s=interval_s)
+        client = await server.start()
+        for number in range(10):
+            server.upstream.last.say("x")
+            await until(number / 50)
+        assert len(client.stream.messages) == events
+        client.leave()
+        await client.response()
+
+    run()
+
+
+@in_virtual_time
+async def test_pings_come_at_the_servers_interval() -> None:
+    client = await Server().start()
+    await until(31)
+    assert [message.type for message in client.stream.messages] == ["ping", "ping"]
+    client.leave()
+    await client.response()
+
+
+@in_virtual_time
+async def test_when_all_fail_each_client_is_told_with_its_text_first_and_each_source_left() -> None:
+    server = Server()
+    clients = [await server.start() for _ in range(3)]
+    for generation in server.upstream.generations:
+        generation.say("a")
+    await settle()
+    for generation in server.upstream.generations:
+        generation.say("b")
+    server.streams.fail_all(Code.SERVER_DRAINING)
+    for client in clients:
+        await client.response()
+        assert codes(client) == ["", "", "SERVER_DRAINING"]
+        assert json.loads(client.stream.messages[1].data)["delta"] == "b"
+        assert client.complete
+    assert all(generation.left for generation in server.upstream.generations)
+    assert server.released == 3
+
+
+@in_virtual_time
+async def test_streams_that_have_ended_are_forgotten() -> None:
+    server = Server()
+    client = await server.start()
+    ended = server.upstream.last
+    ended.end()
+    await client.response()
+    told = list(ended.told)
+    server.streams.fail_all(Code.SERVER_DRAINING)
+    assert ended.told == told
+    assert server.streams._open == set()

@@ -1,0 +1,206 @@
+"""The edge as a whole, behind an ASGI client of our own and before a real worker with scripted text."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from edge_proxy.app import EXPOSED_HEADERS, Edge
+from edge_proxy.settings import Settings
+from inference_worker.server import Worker, make_engine
+from inference_worker.settings import Settings as WorkerSettings
+from tests.edge_proxy.asgi import Client
+from tests.edge_proxy.upstream.readers import eventually
+from tests.edge_proxy.upstream.scripted_worker import ScriptedWorker, serving
+
+PATH = "/api/v1/ai/generate"
+JSON = {"content-type": "application/json"}
+ORIGIN = "https://app.example"
+
+
+class Site:
+    """An edge and its worker."""
+
+    def __init__(self, edge: Edge, worker: Worker) -> None:
+        self.edge = edge
+        self.worker = worker
+
+    def post(self, **fields: Any) -> Client:
+        """Ask for a generation, quickly made unless the options say otherwise."""
+        fields["engine_options"] = {"tokens_per_second": 0, "tokens": 20} | fields.get("engine_options", {})
+        body = json.dumps({"prompt": "x"} | fields).encode()
+        return Client(self.edge.app, "POST", PATH, headers=JSON, body=[body])
+
+    def ask(self, method: str, path: str, **headers: str) -> Client:
+        """Ask without a body."""
+        return Client(self.edge.app, method, path, headers=headers)
+
+    async def start(self) -> Client:
+        """A stream that is open, and does not end by itself."""
+        client = self.post(engine_options={"stall_at": 3})
+        await eventually(lambda: client.stream.messages)
+        return client
+
+
+@contextlib.asynccontextmanager
+async def site(**settings: Any) -> AsyncIterator[Site]:
+    """Edge and worker, ready."""
+    worker_settings = WorkerSettings(engine="scripted", port=0)
+    worker = Worker(worker_settings, make_engine(worker_settings))
+    address = await worker.start()
+    try:
+        edge = Edge(Settings(**({"workers": [address]} | settings)))
+        async with edge.api.router.lifespan_context(edge.api):
+            here = Site(edge, worker)
+            await until_ready(here)
+            yield here
+    finally:
+        await worker.stop()
+
+
+async def until_ready(here: Site) -> None:
+    for _ in range(1000):
+        if (await here.ask("GET", "/readyz").response()).status == 200:
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it does not become ready")
+
+
+def problem(client: Client) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(client.body)
+    return body
+
+
+async def test_a_token_goes_all_the_way() -> None:
+    async with site() as here:
+        client = await here.post(max_tokens=7).response()
+        last = json.loads(client.stream.messages[-1].data)
+        assert last["isFinal"] is True
+        assert last["usage"] == {"promptTokens": 1, "completionTokens": 7}
+        assert client.headers["x-generation-id"].startswith(f"{here.worker.registry.worker_id}-")
+
+
+async def test_it_is_not_ready_without_its_worker_but_alive() -> None:
+    edge = Edge(Settings(workers=["127.0.0.1:9"]))
+    async with edge.api.router.lifespan_context(edge.api):
+        assert (await Client(edge.app, "GET", "/readyz").response()).status == 503
+        assert (await Client(edge.app, "GET", "/healthz").response()).status == 200
+        client = await Client(edge.app, "GET", PATH, query="prompt=x").response()
+        assert problem(client)["code"] == "WORKER_UNAVAILABLE"
+        assert client.headers["retry-after"] == "1"
+
+
+async def test_when_it_stops_it_leaves_its_workers() -> None:
+    worker = ScriptedWorker()
+    async with serving(worker) as address:
+        edge = Edge(Settings(workers=[address]))
+        async with edge.api.router.lifespan_context(edge.api):
+            await eventually(lambda: worker.calls == 1)
+        await eventually(lambda: worker.ended == 1)
+
+
+async def test_streams_are_limited_and_places_given_back() -> None:
+    async with site(max_streams=1) as here:
+        first = await here.start()
+        refused = await here.post().response()
+        assert refused.status == 429
+        assert problem(refused)["code"] == "OVERLOADED"
+        first.leave()
+        await first.response()
+        assert (await here.post().response()).status == 200
+
+
+async def test_a_client_that_leaves_frees_the_worker() -> None:
+    async with site() as here:
+        client = await here.start()
+        assert here.worker.registry.running == 1
+        client.leave()
+        await client.response()
+        await eventually(lambda: here.worker.registry.running == 0)
+
+
+async def test_draining_tells_every_stream_and_refuses_new_ones() -> None:
+    async with site() as here:
+        client = await here.start()
+        here.edge.drain()
+        await client.response()
+        assert json.loads(client.stream.messages[-1].data)["code"] == "SERVER_DRAINING"
+        assert client.complete
+        refused = await here.post().response()
+        assert (refused.status, problem(refused)["code"]) == (503, "SERVER_DRAINING")
+        ready = await here.ask("GET", "/readyz").response()
+        assert (ready.status, problem(ready)["status"]) == (503, "draining")
+
+
+async def test_what_the_settings_give_and_allow_is_what_requests_get() -> None:
+    async with site(generation_timeout_s=0.2, max_generation_timeout_s=1, max_body_bytes=1024) as here:
+        late = await here.post(engine_options={"stall_at": 3}).response()
+        assert json.loads(late.stream.messages[-1].data)["code"] == "TIMEOUT"
+        assert problem(await here.post(timeout_s=2).response())["field"] == "timeout_s"
+        assert (await here.post(prompt="x" * 2000).response()).status == 413
+
+
+async def test_text_is_paced_as_the_settings_say() -> None:
+    async with site(batch_interval_ms=30) as here:
+        client = await here.post(engine_options={"tokens": 40, "tokens_per_second": 100}).response()
+        assert 4 <= len(client.stream.messages) <= 17
+
+
+async def test_the_workers_refusal_names_the_field_before_the_stream() -> None:
+    async with site() as here:
+        client = await here.post(engine_options={"speed": 9}).response()
+        assert client.status == 400
+        assert problem(client)["field"] == "engine_options.speed"
+
+
+async def test_delete_ends_a_stream_and_says_so() -> None:
+    async with site() as here:
+        client = await here.start()
+        path = f"/api/v1/ai/generations/{client.headers['x-generation-id']}"
+        assert (await here.ask("DELETE", path).response()).status == 204
+        await client.response()
+        assert json.loads(client.stream.messages[-1].data)["code"] == "CANCELLED"
+        assert (await here.ask("DELETE", path).response()).status == 404
+
+
+async def test_a_resumable_generation_outlives_its_client() -> None:
+    async with site(resume_window_s=60) as here:
+        client = here.post(resumable=True, engine_options={"stall_at": 3})
+        await eventually(lambda: client.stream.messages)
+        client.leave()
+        await client.response()
+        other = await here.start()  # the worker carries out commands in order
+        assert here.worker.registry.running == 2
+        other.leave()
+        await other.response()
+
+
+async def test_every_response_has_a_request_id() -> None:
+    async with site() as here:
+        for method, path in [("GET", "/healthz"), ("GET", "/nowhere"), ("HEAD", PATH), ("GET", PATH), ("POST", PATH)]:
+            client = await here.ask(method, path, **{"X-Request-ID": "my-1"}).response()
+            assert client.headers["x-request-id"] == "my-1"
+
+
+async def test_a_page_of_an_allowed_origin_may_ask_and_read_the_headers() -> None:
+    async with site(cors_origins=[ORIGIN]) as here:
+        asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+        asked["Access-Control-Request-Headers"] = "content-type,last-event-id,x-request-id,authorization"
+        preflight = await here.ask("OPTIONS", PATH, **asked).response()
+        assert preflight.status == 200
+        assert preflight.headers["access-control-allow-origin"] == ORIGIN
+        assert preflight.headers["x-request-id"]
+        refused = await here.ask("GET", PATH, Origin=ORIGIN).response()
+        assert refused.status == 400
+        assert refused.headers["access-control-allow-origin"] == ORIGIN
+        assert refused.headers["access-control-expose-headers"] == ", ".join(EXPOSED_HEADERS)
+
+
+@pytest.mark.parametrize("allowed", [[], ["https://other.example"]], ids=["none", "another"])
+async def test_a_page_of_another_origin_may_not(allowed: list[str]) -> None:
+    async with site(cors_origins=allowed) as here:
+        client = await here.ask("GET", PATH, Origin=ORIGIN).response()
+        assert "access-control-allow-origin" not in client.headers

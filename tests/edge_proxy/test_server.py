@@ -1,0 +1,134 @@
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from edge_proxy.server import MAX_HEAD_BYTES, Server, bind, serve
+from edge_proxy.settings import Settings
+from tests.edge_proxy.upstream.readers import eventually
+
+NOWHERE = ["127.0.0.1:9"]
+
+
+async def ask(port: int, request: bytes) -> tuple[bytes, bytes]:
+    """Head and body of the answer to what is sent on a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        return head, await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def get(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: x", "Connection: close", *headers, "", ""]).encode()
+
+
+@contextlib.asynccontextmanager
+async def serving(caplog: pytest.LogCaptureFixture) -> AsyncIterator[tuple[int, asyncio.Task[None]]]:
+    """An edge without a worker: its port and its task."""
+    caplog.set_level(logging.INFO)
+    task = asyncio.create_task(serve(Settings(port=0, workers=NOWHERE)))
+    await eventually(lambda: "Edge serves" in caplog.text and signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL)
+    match = re.search(r"Edge serves http://127\.0\.0\.1:(\d+)", caplog.text)
+    assert match
+    try:
+        yield int(match[1]), task
+    finally:
+        if not task.done():
+            os.kill(os.getpid(), signal.SIGTERM)
+            await task
+
+
+async def test_it_answers_until_a_signal_and_leaves_no_handler_behind(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(caplog) as (port, task):
+        head, body = await ask(port, get("/readyz"))
+        assert head.startswith(b"HTTP/1.1 503")
+        assert json.loads(body) == {"status": "no worker", "workers": 0}
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(task, 10)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert "Edge has stopped." in caplog.text
+
+
+async def test_it_says_nothing_of_what_it_is_made_of_or_of_what_was_asked(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(caplog) as (port, _):
+        head, _ = await ask(port, get("/api/v1/ai/generate?prompt=a-secret"))
+        assert head.startswith(b"HTTP/1.1 503")
+        assert b"server:" not in head.lower()
+        assert "a-secret" not in caplog.text
+
+
+async def test_a_head_that_does_not_end_is_not_kept(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(caplog) as (port, _):
+        head, _ = await ask(port, get("/healthz", "X-Long: " + "x" * MAX_HEAD_BYTES).removesuffix(b"\r\n\r\n"))
+        assert re.match(rb"HTTP/1\.1 4\d\d", head)
+        head, _ = await ask(port, get("/healthz", "X-Long: " + "x" * (MAX_HEAD_BYTES // 2)))
+        assert head.startswith(b"HTTP/1.1 200")
+
+
+class Endless:
+    """An app whose responses do not end by themselves."""
+
+    def __init__(self) -> None:
+        self.running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.running += 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        await asyncio.Event().wait()
+
+
+async def test_the_first_signal_tells_the_app_once_and_the_second_ends_at_once() -> None:
+    app, told = Endless(), list[str]()
+    listener = bind("127.0.0.1", 0)
+    config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=60)
+    server = Server(config, lambda: told.append("stop"))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    await eventually(lambda: server.started)
+    _, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(get("/"))
+    await eventually(lambda: app.running)
+
+    os.kill(os.getpid(), signal.SIGINT)
+    await eventually(lambda: told)
+    assert not server.force_exit
+    assert not task.done()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(task, 10)
+    assert told == ["stop"]
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_bind_listens_on_an_address_of_either_family(host: str, family: socket.AddressFamily) -> None:
+    with bind(host, 0) as listener:
+        assert listener.family == family
+        assert listener.getsockname()[1] > 0
+        assert not listener.getblocking()
+        socket.create_connection(listener.getsockname()[:2]).close()
+
+
+def test_bind_says_when_the_address_is_taken() -> None:
+    with bind("127.0.0.1", 0) as taken, pytest.raises(OSError, match="in use"):
+        bind("127.0.0.1", taken.getsockname()[1])
+
+
+async def test_serve_says_when_the_address_is_taken() -> None:
+    with bind("127.0.0.1", 0) as taken, pytest.raises(OSError, match="in use"):
+        await serve(Settings(port=taken.getsockname()[1]))

@@ -1,0 +1,220 @@
+from collections.abc import Sequence
+
+import pytest
+
+from edge_proxy.core.errors import Code, Failure
+from edge_proxy.core.events import Outcome, Usage
+from edge_proxy.upstream.exchange import Exchange
+from protos import inference_pb2 as pb
+from tests.edge_proxy.upstream.readers import REQUEST, NotingReader
+
+FINISHED = pb.Finished(finish_reason="stop", usage=pb.Usage(prompt_tokens=1, completion_tokens=2))
+
+
+class Call:
+    """An exchange without its call, and what it says: the test is the worker."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+        self.answers: dict[int, list[str | Failure]] = {}
+        self.exchange = Exchange(self._wake)
+
+    def open(self) -> tuple[int, NotingReader]:
+        """Ask for a stream: its number and reader."""
+        reader, answers = NotingReader(), list[str | Failure]()
+        number = self.exchange.open(REQUEST, reader, answers.append)
+        self.answers[number] = answers
+        return number, reader
+
+    def opened(self, *, next_index: int = 0) -> tuple[int, NotingReader]:
+        """Ask for a stream and have it opened; the commands so far are taken."""
+        number, reader = self.open()
+        self.exchange.take()
+        answer = pb.Opened(stream=number, generation_id=f"w1-{number}", next_index=next_index)
+        self.exchange.receive(pb.WorkerFrame(opened=[answer]), now=0.0)
+        return number, reader
+
+    def say(self, *rows: tuple[int, str, int], endings: Sequence[pb.Ending] = ()) -> None:
+        """Receive one frame of these rows."""
+        numbers, texts, indices = zip(*rows, strict=True) if rows else ((), (), ())
+        frame = pb.WorkerFrame(text_stream=numbers, text=texts, text_next_index=indices, endings=endings)
+        self.exchange.receive(frame, now=7.0)
+
+    def commands(self) -> list[tuple[int, str | None]]:
+        """What the worker is told since the last time."""
+        frame = self.exchange.take()
+        return [(command.stream, command.WhichOneof("action")) for command in frame.commands] if frame else []
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+
+def test_open_tells_the_worker_the_request_and_wakes_the_shell() -> None:
+    call = Call()
+    number, _ = call.open()
+    assert call.woken == 1
+    assert call.exchange.take() == pb.EdgeFrame(commands=[pb.Command(stream=number, open=REQUEST)])
+
+
+def test_numbers_are_never_used_twice() -> None:
+    call = Call()
+    first, _ = call.open()
+    call.exchange.leave(first)
+    second, _ = call.open()
+    assert first != second
+
+
+def test_commands_are_taken_once_and_in_order() -> None:
+    call = Call()
+    number, _ = call.opened()
+    call.exchange.pause(number)
+    call.exchange.resume(number)
+    call.exchange.leave(number)
+    assert call.commands() == [(number, "pause"), (number, "resume"), (number, "detach")]
+    assert call.exchange.take() is None
+
+
+def test_opened_answers_with_the_generations_id_once() -> None:
+    call = Call()
+    number, _ = call.opened()
+    call.exchange.receive(pb.WorkerFrame(opened=[pb.Opened(stream=number, generation_id="again")]), now=0.0)
+    assert call.answers[number] == [f"w1-{number}"]
+
+
+def test_refused_answers_with_the_failure_and_forgets_the_stream() -> None:
+    call = Call()
+    number, reader = call.open()
+    status = pb.Status(code=3, message="Too hot.", field="temperature")
+    call.exchange.receive(pb.WorkerFrame(refused=[pb.Refused(stream=number, status=status)]), now=0.0)
+    assert call.answers[number] == [Failure(Code.INVALID_REQUEST, "Too hot.", "temperature")]
+    assert reader.endings == []
+    assert len(call.exchange) == 0
+
+
+def test_text_goes_to_its_stream_with_index_and_instant() -> None:
+    call = Call()
+    one, reader_of_one = call.opened()
+    two, reader_of_two = call.opened()
+    call.say((two, "b", 1), (one, "aaa", 3), (two, "c", 2))
+    assert reader_of_one.pushed == [("aaa", 3)]
+    assert reader_of_two.pushed == [("b", 1), ("c", 2)]
+    assert set(reader_of_one.instants + reader_of_two.instants) == {7.0}
+
+
+def test_a_frame_can_open_say_and_end_a_stream_at_once() -> None:
+    call = Call()
+    number, reader = call.open()
+    frame = pb.WorkerFrame(
+        opened=[pb.Opened(stream=number, generation_id="w1-1")],
+        text_stream=[number],
+        text=["a"],
+        text_next_index=[1],
+        endings=[pb.Ending(stream=number, finished=FINISHED)],
+    )
+    call.exchange.receive(frame, now=1.0)
+    assert call.answers[number] == ["w1-1"]
+    assert reader.pushed == [("a", 1)]
+    assert reader.endings == [Outcome("stop", Usage(1, 2))]
+
+
+def test_an_ended_stream_is_forgotten_and_nothing_more_is_said_of_it() -> None:
+    call = Call()
+    number, reader = call.opened()
+    call.say(endings=[pb.Ending(stream=number, finished=FINISHED)])
+    assert len(call.exchange) == 0
+    call.exchange.pause(number)
+    call.exchange.resume(number)
+    call.exchange.leave(number)
+    assert call.commands() == []
+    call.say((number, "late", 9), endings=[pb.Ending(stream=number, finished=FINISHED)])
+    assert reader.pushed == []
+    assert len(reader.endings) == 1
+
+
+def test_rows_of_unknown_streams_are_ignored() -> None:
+    call = Call()
+    number, reader = call.opened()
+    call.say((99, "x", 1), (number, "a", 1), endings=[pb.Ending(stream=98, finished=FINISHED)])
+    assert reader.pushed == [("a", 1)]
+    call.exchange.receive(pb.WorkerFrame(opened=[pb.Opened(stream=97)], refused=[pb.Refused(stream=96)]), now=0.0)
+    assert len(call.exchange) == 1
+
+
+def test_a_reader_that_left_gets_nothing_that_was_under_way() -> None:
+    call = Call()
+    number, reader = call.opened()
+    call.exchange.leave(number)
+    call.say((number, "a", 1), endings=[pb.Ending(stream=number, finished=FINISHED)])
+    assert (reader.pushed, reader.endings) == ([], [])
+
+
+def test_leaving_before_the_answer_detaches_and_waits_for_none() -> None:
+    call = Call()
+    number, _ = call.open()
+    call.exchange.leave(number)
+    call.exchange.leave(number)
+    assert call.commands() == [(number, "open"), (number, "detach")]
+    call.exchange.receive(pb.WorkerFrame(opened=[pb.Opened(stream=number, generation_id="w1-1")]), now=0.0)
+    assert call.answers[number] == []
+
+
+@pytest.mark.parametrize("index", [0, 4, 5], ids=["from the beginning", "back", "the same"])
+def test_an_index_that_does_not_rise_ends_that_stream_and_leaves_others_alone(index: int) -> None:
+    call = Call()
+    bad, reader_of_bad = call.opened()
+    good, reader_of_good = call.opened()
+    call.say((bad, "aaaaa", 5))
+    call.say((bad, "x", index), (good, "b", 1), (bad, "y", 6))
+    assert reader_of_bad.text == "aaaaa"
+    assert reader_of_bad.endings == [Failure(Code.BAD_UPSTREAM)]
+    assert reader_of_good.pushed == [("b", 1)]
+    assert reader_of_good.endings == []
+
+
+def test_the_first_index_is_behind_the_one_that_the_stream_was_opened_at() -> None:
+    call = Call()
+    number, reader = call.opened(next_index=7)
+    call.say((number, "x", 7))
+    assert reader.endings == [Failure(Code.BAD_UPSTREAM)]
+
+
+def test_a_stream_that_was_ended_for_a_bad_index_is_detached() -> None:
+    call = Call()
+    number, _ = call.opened()
+    call.say((number, "x", 0))
+    call.exchange.leave(number)
+    assert call.commands() == [(number, "detach")]
+
+
+def test_a_lost_call_ends_open_streams_with_as_many_tokens_as_they_have() -> None:
+    call = Call()
+    number, reader = call.opened()
+    call.say((number, "abc", 57))
+    call.exchange.lost(now=9.0)
+    assert reader.endings == [Failure(Code.WORKER_LOST, "The worker went away after 57 tokens.")]
+    assert reader.instants[-1] == 9.0
+    assert len(call.exchange) == 0
+
+
+def test_a_lost_call_refuses_who_waits_to_be_opened() -> None:
+    call = Call()
+    number, reader = call.open()
+    call.exchange.lost(now=9.0)
+    assert call.answers[number] == [Failure(Code.WORKER_UNAVAILABLE)]
+    assert reader.endings == []
+
+
+def test_readers_may_leave_when_they_are_told_of_the_loss() -> None:
+    call = Call()
+    opened = [call.opened() for _ in range(3)]
+
+    class Leaver(NotingReader):
+        def end(self, ending: Outcome | Failure, *, now: float) -> None:
+            for number, _ in opened:
+                call.exchange.leave(number)
+
+    call.exchange.open(REQUEST, Leaver(), lambda _: None)
+    call.exchange.receive(pb.WorkerFrame(opened=[pb.Opened(stream=4, generation_id="w1-4")]), now=0.0)
+    call.exchange.lost(now=9.0)
+    assert [len(reader.endings) for _, reader in opened] == [1, 1, 1]
+    assert len(call.exchange) == 0
