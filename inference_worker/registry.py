@@ -122,9 +122,9 @@ class Registry:
         """
         generation = self._generations.get(generation_id)
         if generation is None:
-            gone = generation_id in self._gone
-            code, message = (Code.OUT_OF_RANGE, "is gone") if gone else (Code.NOT_FOUND, "never was")
-            raise Refused(code, f"The generation {message}.")
+            if generation_id in self._gone:
+                raise Refused(Code.OUT_OF_RANGE, "The generation is gone.")
+            raise Refused(Code.NOT_FOUND, "There is no such generation.")
         first, behind = generation.log.first_index, generation.log.next_index
         if not first <= index <= behind:
             raise Refused(Code.OUT_OF_RANGE, f"The generation holds the indices {first} to {behind}.")
@@ -232,6 +232,7 @@ class Registry:
             log_.close(Failed(Code.INTERNAL, str(error)))
         except Exception:
             log.exception("The engine failed in generation %s.", generation.id)
+            stage.flush()
             log_.close(Failed(Code.INTERNAL, "The engine failed."))
 
     @staticmethod

@@ -29,6 +29,7 @@ class TextStage:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held: list[str] = []  # tokens not yet appended
         self._text = ""  # the same, as one string
+        self._whole = 0  # how many of them end before the character that is not complete yet
 
     def push(self, text: str) -> bool:
         """Take one token's text, "" if it completes no character. False: make no more tokens."""
@@ -62,7 +63,8 @@ class TextStage:
         if start is not None:
             self._end_at(start)
             return False
-        count, chars = self._ready(len(self._held) if whole else len(self._held) - 1)
+        self._whole = len(self._held) if whole else min(self._whole, len(self._held) - 1)
+        count, chars = self._ready()
         return self._release(count) if chars >= self._min_chunk_chars else True
 
     def _find_stop(self, seen: int) -> int | None:
@@ -83,11 +85,11 @@ class TextStage:
             end -= len(token)
         self._held, self._text = [], ""
 
-    def _ready(self, most: int) -> tuple[int, int]:
-        """How many held tokens can go, and their characters: `most`, but for what may become a stop string."""
+    def _ready(self) -> tuple[int, int]:
+        """How many held tokens can go, and their characters: all whole ones but what may become a stop string."""
         safe = len(self._text) - self._partial_stop()
         count = chars = ready_chars = 0
-        for number, token in enumerate(self._held[:most], 1):
+        for number, token in enumerate(self._held[: self._whole], 1):
             chars += len(token)
             if chars > safe:
                 break
@@ -110,6 +112,7 @@ class TextStage:
             return True
         tokens, self._held = self._held[:count], self._held[count:]
         self._text = self._text[sum(map(len, tokens)) :]
+        self._whole -= count
         more = True
         for token in tokens:
             more = self._append(token)

@@ -38,7 +38,6 @@ class Pacer:
 
     __slots__ = (
         "_begin",
-        "_deadline",
         "_ending",
         "_flush_at",
         "_held",
@@ -48,6 +47,7 @@ class Pacer:
         "_ping_interval_s",
         "_pings",
         "closed",
+        "deadline",
         "due",
         "held_chars",
         "next_index",
@@ -66,8 +66,8 @@ class Pacer:
         self._begin = now
         self._pings = 1  # the number of the next one
         self._ping_at = now + ping_interval_s
-        self._deadline = now + timeout_s
-        self.due = min(self._ping_at, self._deadline)  # when poll() has something to say
+        self.deadline = now + timeout_s
+        self.due = min(self._ping_at, self.deadline)  # when poll() has something to say
 
     def push(self, text: str, next_index: int, *, now: float) -> None:
         """Take new text, and the log's index behind it."""
@@ -88,7 +88,7 @@ class Pacer:
 
     def poll(self, *, now: float) -> list[Event]:
         """What is due at `now`, oldest first."""
-        if now >= self._deadline:
+        if now >= self.deadline:
             self.end(Failure(Code.TIMEOUT), now=now)
         if self._ending is not None:
             return self._close(self._ending)
@@ -97,7 +97,7 @@ class Pacer:
             events.append(self._flush(now))
         if now >= self._ping_at:
             events.append(self._ping(now))
-        self.due = min(self._flush_at, self._ping_at, self._deadline)
+        self.due = min(self._flush_at, self._ping_at, self.deadline)
         return events
 
     def _flush(self, now: float) -> Delta:

@@ -55,6 +55,7 @@ class SSEResponse(Response):
     async def _open_unless(self, gone: asyncio.Future[None]) -> Opened | None:
         """The generation, or None when the client has left before it was opened."""
         opening = asyncio.ensure_future(self._open_source(self._stream))
+        opening.add_done_callback(self._attach)  # whatever becomes of us, what is opened is known, and left in the end
         self._stream.on_fail = opening.cancel  # by the client's leaving, too
         try:
             await asyncio.wait([opening])
@@ -65,9 +66,11 @@ class SSEResponse(Response):
             if gone.done():
                 return None
             raise Refused(self._stream.failure or Failure(Code.CANCELLED))
-        opened = opening.result()
-        self._stream.attach(opened.source)
-        return opened
+        return opening.result()
+
+    def _attach(self, opening: asyncio.Future[Opened]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            self._stream.attach(opening.result().source)
 
     async def _write(self, generation_id: str, send: Send) -> None:
         headers = [*self._dialect.headers, (b"x-generation-id", generation_id.encode())]

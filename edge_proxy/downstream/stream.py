@@ -8,6 +8,7 @@ There is no queue and no task: text waits in the pacer, as one batch, until the 
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Event, Outcome
@@ -22,7 +23,7 @@ PAUSE_CHARS = 16_384  # held for a client that does not take it: then the worker
 class Stream:
     """Takes what a generation says (a `Reader`), and gives out events when they are due."""
 
-    __slots__ = ("_asked", "_pacer", "_paused", "_source", "_ticker", "_waiter", "failure", "on_fail")
+    __slots__ = ("_asked", "_left", "_pacer", "_paused", "_source", "_ticker", "_waiter", "failure", "on_fail")
 
     def __init__(self, pacer: Pacer, ticker: Ticker) -> None:
         self._pacer = pacer
@@ -31,8 +32,10 @@ class Stream:
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._asked: list[float] = []  # when the ticker will call; the next of these is the last
+        self._left = False
         self.failure: Failure | None = None  # why this side ended it
         self.on_fail: Callable[[], object] | None = None  # told of that, while the worker is asked
+        self._ask(pacer.deadline)  # counts from here on, also while the worker is asked or the writer can not write
 
     @property
     def closed(self) -> bool:
@@ -42,6 +45,8 @@ class Stream:
     def attach(self, source: Source) -> None:
         """Know what is being read, to pause and to leave it."""
         self._source = source
+        if self._left:
+            source.leave()
 
     def push(self, text: str, next_index: int, *, now: float) -> None:
         """See `Reader`."""
@@ -65,7 +70,10 @@ class Stream:
             self.on_fail()
 
     def leave(self) -> None:
-        """Read no more: the worker may stop."""
+        """Read no more: the worker may stop, and no timer need fire."""
+        self._left = True
+        while self._asked:
+            self._ticker.remove(self, self._asked.pop())
         if self._source:
             self._source.leave()
 
@@ -87,6 +95,8 @@ class Stream:
         """See `Sleeper`."""
         while self._asked and self._asked[-1] <= now + ROUNDING_S:
             self._asked.pop()
+        if now + ROUNDING_S >= self._pacer.deadline:
+            self.fail(Code.TIMEOUT)
         self._arm(now)
 
     def _arm(self, now: float) -> None:
@@ -94,9 +104,12 @@ class Stream:
         due = self._pacer.due
         if due <= now + ROUNDING_S:
             self._wake()
-        elif not self._asked or due < self._asked[-1]:
-            self._asked.append(due)
-            self._ticker.add(self, due)
+        elif due < (self._asked[-1] if self._asked else inf):
+            self._ask(due)
+
+    def _ask(self, at: float) -> None:
+        self._asked.append(at)
+        self._ticker.add(self, at)
 
     def _wake(self) -> None:
         if self._waiter and not self._waiter.done():

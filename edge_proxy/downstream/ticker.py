@@ -1,14 +1,18 @@
 """Where the timer queue meets the event loop's clock: one timer for all streams."""
 
 import asyncio
+import logging
+from collections.abc import Hashable
 from typing import Protocol
 
 from edge_proxy.core.timers import TimerQueue
 
+log = logging.getLogger(__name__)
+
 SLOT_S = 0.005  # streams due within the same 5 ms wake together; a batch interval is ten times that
 
 
-class Sleeper(Protocol):
+class Sleeper(Hashable, Protocol):
     """What wants to be woken."""
 
     def on_timer(self, now: float) -> None:
@@ -32,6 +36,10 @@ class Ticker:
         if self._queue.add(sleeper, at):
             self._arm()
 
+    def remove(self, sleeper: Sleeper, at: float) -> None:
+        """Do not wake `sleeper` at `at`, for which it was added."""
+        self._queue.remove(sleeper, at)
+
     def _arm(self) -> None:
         if self._timer:
             self._timer.cancel()
@@ -41,5 +49,8 @@ class Ticker:
     def _fire(self) -> None:
         now = self._loop.time()
         for sleeper in self._queue.pop(now):
-            sleeper.on_timer(now)
+            try:
+                sleeper.on_timer(now)
+            except Exception:  # one stream's trouble must not be that of all who share the timer
+                log.exception("A stream failed when its timer fired.")
         self._arm()

@@ -77,7 +77,9 @@ class Exchange:
         for opened in frame.opened:
             self._opened(opened)
         for refused in frame.refused:
-            self._refused(refused)
+            self._end(
+                refused.stream, to_failure(refused.status.code, refused.status.message, refused.status.field), now
+            )
         routes = self._routes
         # The hot path: a row per stream that moved, and nothing else in the edge is done as often.
         for number, text, index in zip(frame.text_stream, frame.text, frame.text_next_index, strict=True):
@@ -113,13 +115,11 @@ class Exchange:
             answer, route.answer = route.answer, None
             answer(opened.generation_id)
 
-    def _refused(self, refused: pb.Refused) -> None:
-        route = self._routes.pop(refused.stream, None)
-        if route and route.answer:
-            status = refused.status
-            route.answer(to_failure(status.code, status.message, status.field))
-
     def _end(self, number: int, ending: Outcome | Failure, now: float) -> None:
         route = self._routes.pop(number, None)
-        if route:
+        if route is None:
+            return
+        if route.answer is None:
             route.reader.end(ending, now=now)
+        else:  # an end instead of a beginning
+            route.answer(ending if isinstance(ending, Failure) else Failure(Code.BAD_UPSTREAM))

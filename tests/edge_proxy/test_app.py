@@ -185,6 +185,19 @@ async def test_every_response_has_a_request_id() -> None:
             assert client.headers["x-request-id"] == "my-1"
 
 
+async def test_even_what_nobody_has_foreseen_has_one() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    async with site() as here:
+        here.edge.api.get("/broken")(fail)
+        client = here.ask("GET", "/broken", **{"X-Request-ID": "my-1"})
+        with pytest.raises(ZeroDivisionError):
+            await client.response()
+        assert (client.status, client.headers["x-request-id"]) == (500, "my-1")
+        assert problem(client)["requestId"] == "my-1"
+
+
 async def test_a_page_of_an_allowed_origin_may_ask_and_read_the_headers() -> None:
     async with site(cors_origins=[ORIGIN]) as here:
         asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}

@@ -119,7 +119,6 @@ def test_a_token_that_ends_within_a_character_waits_whole() -> None:
     assert stage.entries == ["a", "🦉b"]
 
 
-@pytest.mark.xfail(strict=True, reason="only the last held token waits for the rest of its character")
 def test_a_token_waits_for_its_character_even_if_that_takes_two_more() -> None:
     stage = Stage()
     stage.push_bytes(b"a\xf0")

@@ -198,6 +198,16 @@ def test_a_ping_comes_once_however_instants_are_rounded(begin: float) -> None:
         assert pacer.poll(now=at) == []
 
 
+@pytest.mark.parametrize("number", range(2, 20))
+def test_a_late_poll_on_a_pings_instant_is_that_ping_however_it_is_rounded(number: int) -> None:
+    begin = 107.21
+    pacer = make_pacer(timeout_s=inf, now=begin)
+    at = begin + number * PING_S
+    assert pacer.poll(now=at) == [Ping()]
+    assert pacer.poll(now=at) == []
+    assert pacer.due == pytest.approx(at + PING_S)
+
+
 def test_the_deadline_ends_the_stream_with_the_held_text_first() -> None:
     pacer = make_pacer(timeout_s=1.03125)
     pacer.push("a", 1, now=1.0)

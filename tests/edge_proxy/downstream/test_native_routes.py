@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from starlette.middleware import Middleware
 
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.request import GenerationRequest
@@ -27,7 +26,8 @@ class Site:
     def __init__(self) -> None:
         self.upstream = PlayedUpstream()
         self.running = 0
-        self.app = FastAPI(middleware=[Middleware(RequestIdMiddleware)])
+        self.api = FastAPI()
+        self.app = RequestIdMiddleware(self.api)
         streams = Streams(
             admit=self._admit,
             release=self._release,
@@ -36,8 +36,8 @@ class Site:
             ping_interval_s=15.0,
             ticker=Ticker(),
         )
-        add_problem_handlers(self.app)
-        add_native_routes(self.app, streams, max_body_bytes=MAX_BODY_BYTES, resume_window_s=30.0)
+        add_problem_handlers(self.api)
+        add_native_routes(self.api, streams, max_body_bytes=MAX_BODY_BYTES, resume_window_s=30.0)
 
     def post(self, body: object, **headers: str) -> Client:
         """Ask by POST: JSON, or bytes as they are."""
@@ -226,7 +226,7 @@ async def test_delete_of_what_is_not_there_says_so() -> None:
 
 @in_virtual_time
 async def test_the_description_names_every_field_and_refers_to_nothing_that_is_not_there() -> None:
-    operations = Site().app.openapi()["paths"][PATH]
+    operations = Site().api.openapi()["paths"][PATH]
     body = operations["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert {"prompt", "messages", "max_tokens", "stop", "engine_options"} <= set(body["properties"])
     assert "role" in json.dumps(body["properties"]["messages"])

@@ -153,3 +153,28 @@ async def test_a_stream_that_is_ended_while_the_worker_is_asked_is_refused_at_on
         assert isinstance(client.task.exception(), Refused)
     finally:
         client.task.cancel()
+
+
+@in_virtual_time
+async def test_the_deadline_counts_while_the_worker_is_asked() -> None:
+    exchange = Exchange()
+    exchange.upstream.answers.clear()
+    client = exchange.start()
+    await until(121)
+    try:
+        assert client.task.done()
+        assert isinstance(client.task.exception(), Refused)
+    finally:
+        client.task.cancel()
+
+
+@in_virtual_time
+async def test_the_deadline_frees_the_source_of_a_client_that_does_not_read() -> None:
+    _, client, generation = await start_open()
+    client.stop_reading()
+    generation.say("a")
+    await until(121)
+    try:
+        assert generation.left
+    finally:
+        client.task.cancel()

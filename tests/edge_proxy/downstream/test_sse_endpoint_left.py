@@ -1,10 +1,13 @@
 """A client that leaves, or a response that is ended from outside: whenever it is, everything is let go of."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from edge_proxy.core.errors import Code
+from tests.edge_proxy.asgi import Client
 from tests.edge_proxy.downstream.played_exchange import Exchange, nothing_is_left_running, start_open
 from tests.edge_proxy.virtual_time import in_virtual_time, now, settle
 
@@ -27,18 +30,49 @@ async def test_a_client_that_leaves_while_the_worker_is_asked_ends_the_asking() 
     assert await nothing_is_left_running()
 
 
-@in_virtual_time
-async def test_a_client_that_leaves_as_the_worker_answers_does_not_keep_the_generation() -> None:
-    exchange = Exchange()
-    exchange.upstream.answers.clear()
-    client = exchange.start()
-    await settle()
-    exchange.upstream.answers.set()
+def leave(exchange: Exchange, client: Client) -> None:
     client.leave()
-    await client.response()
-    await settle()
-    assert exchange.upstream.abandoned or exchange.upstream.last.left
-    assert exchange.done == 1
+
+
+def fail(exchange: Exchange, client: Client) -> None:
+    exchange.stream.fail(Code.SERVER_DRAINING)
+
+
+def cancel(exchange: Exchange, client: Client) -> None:
+    client.task.cancel()
+
+
+ENDS = [
+    pytest.param(end, turns, id=f"{end.__name__} after {turns}")
+    for end in (leave, fail, cancel)
+    for turns in range(-2, 5)
+]
+
+
+@pytest.mark.parametrize(("end", "turns"), ENDS)
+def test_whatever_ends_a_response_as_the_worker_answers_keeps_no_generation(
+    end: Callable[[Exchange, Client], None], turns: int
+) -> None:
+    @in_virtual_time
+    async def run() -> None:
+        exchange = Exchange()
+        exchange.upstream.answers.clear()
+        client = exchange.start()
+        await settle()
+        steps: list[Callable[[], object]] = [exchange.upstream.answers.set, lambda: end(exchange, client)]
+        first, second = steps if turns >= 0 else reversed(steps)
+        first()
+        for _ in range(abs(turns)):
+            await asyncio.sleep(0)
+        second()
+        await asyncio.wait([client.task])
+        await settle()
+        if not client.task.cancelled():
+            client.task.exception()  # seen: a refusal is one of the ways to end
+        assert exchange.upstream.abandoned or exchange.upstream.last.left
+        assert exchange.done == 1
+
+    run()
 
 
 @in_virtual_time

@@ -230,3 +230,16 @@ async def test_a_timer_that_fires_finds_something_due_however_instants_are_round
         await settle()
         writer.task.cancel()
         assert ticker.queue.next() == 15.0
+
+
+async def test_the_timers_of_a_stream_that_is_over_fire_into_nothing() -> None:
+    ticker = HandTicker()
+    stream, _ = make_stream(ticker=ticker)
+    writer = Writer(stream)
+    stream.push("a", 1, now=ticker.now())
+    stream.push("b", 2, now=ticker.now())
+    stream.end(STOP, now=ticker.now())
+    await writer.task
+    asked = list(ticker.asked)
+    await ticker.go_to(200.0)
+    assert ticker.asked == asked

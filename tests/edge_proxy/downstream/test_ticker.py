@@ -97,3 +97,19 @@ async def test_one_timer_serves_all_sleepers() -> None:
     assert loop.timers() == 1
     await asyncio.sleep(0.6)
     assert loop.timers() == 0
+
+
+@in_virtual_time
+async def test_a_sleeper_that_fails_takes_no_other_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(Sleeper):
+        def on_timer(self, now: float) -> None:
+            raise RuntimeError("broken")
+
+    ticker = Ticker()
+    same, later = Sleeper(ticker), Sleeper(ticker)
+    ticker.add(Failing(ticker), 1.0)
+    ticker.add(same, 1.0)
+    ticker.add(later, 2.0)
+    await until(3)
+    assert (len(same.woken), len(later.woken)) == (1, 1)
+    assert "broken" in caplog.text

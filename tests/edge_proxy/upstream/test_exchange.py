@@ -186,6 +186,22 @@ def test_a_stream_that_was_ended_for_a_bad_index_is_detached() -> None:
     assert call.commands() == [(number, "detach")]
 
 
+def test_an_ending_instead_of_an_answer_refuses_who_waits() -> None:
+    call = Call()
+    number, reader = call.open()
+    call.say(endings=[pb.Ending(stream=number, failed=pb.Status(code=13))])
+    assert call.answers[number] == [Failure(Code.GENERATION_ERROR)]
+    assert reader.endings == []
+
+
+def test_a_refusal_of_what_was_opened_ends_it() -> None:
+    call = Call()
+    number, reader = call.opened()
+    refused = pb.Refused(stream=number, status=pb.Status(code=13))
+    call.exchange.receive(pb.WorkerFrame(refused=[refused]), now=0.0)
+    assert len(reader.endings) == 1
+
+
 def test_a_lost_call_ends_open_streams_with_as_many_tokens_as_they_have() -> None:
     call = Call()
     number, reader = call.opened()
