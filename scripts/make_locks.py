@@ -1,22 +1,23 @@
-"""Writes requirements.txt and requirements-dev.txt: every dependency of pyproject.toml, exact and with hashes.
+"""Writes the locks: every dependency of pyproject.toml and of the benchmark, exact and with hashes.
 
-The second adds the development tools to the first and never contradicts it. Both hold for every platform.
+Each adds to the one before and never contradicts it. All hold for every platform.
 """
 
 import subprocess
 import sys
 
 COMPILE = (
-    "uv pip compile pyproject.toml --universal --python-version 3.11 "
-    "--generate-hashes --no-emit-index-url --no-annotate --quiet"
+    "uv pip compile --universal --python-version 3.11 "
+    "--generate-hashes --no-emit-index-url --no-annotate --quiet --upgrade"
 )
 
 
 def main() -> None:
-    """Resolve both locks again."""
+    """Resolve the locks again."""
     for arguments in (
-        "--upgrade --output-file requirements.txt",
-        "--extra dev --upgrade --constraints requirements.txt --output-file requirements-dev.txt",
+        "pyproject.toml --output-file requirements.txt",
+        "pyproject.toml --extra dev --constraints requirements.txt --output-file requirements-dev.txt",
+        "bench/requirements.in --constraints requirements-dev.txt --output-file bench/requirements.txt",
     ):
         subprocess.run(
             [

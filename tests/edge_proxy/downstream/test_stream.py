@@ -216,20 +216,33 @@ async def test_a_stream_asks_for_each_instant_once() -> None:
 async def test_a_timer_that_fires_finds_something_due_however_instants_are_rounded() -> None:
     for milliseconds in range(1000, 1200):
         ticker = HandTicker()
+        ticker.instant = milliseconds / 1000
         stream, _ = make_stream(ticker=ticker)
         writer = Writer(stream)
-        ticker.instant = milliseconds / 1000
-        stream.push("a", 1, now=ticker.now())
         await settle()
-        stream.push("b", 2, now=ticker.now())
-        at = ticker.queue.next()
+        at = ticker.queue.next()  # the first ping's
         assert at is not None
         ticker.instant = at
         (sleeper,) = ticker.queue.pop(at)
         sleeper.on_timer(at)
         await settle()
         writer.task.cancel()
-        assert ticker.queue.next() == 15.0
+        assert writer.events == [Ping()]
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="what makes up for rounding is added to every interval")
+async def test_on_a_clock_of_whole_slots_deltas_are_one_interval_apart() -> None:
+    for slot in range(200, 240):
+        ticker = HandTicker()
+        ticker.instant = slot * SLOT_S
+        stream, _ = make_stream(ticker=ticker)
+        writer = Writer(stream)
+        stream.push("a", 1, now=ticker.now())
+        await settle()
+        stream.push("b", 2, now=ticker.now())
+        await settle()
+        writer.task.cancel()
+        assert ticker.queue.next() == pytest.approx(ticker.now() + INTERVAL_S)
 
 
 async def test_the_timers_of_a_stream_that_is_over_fire_into_nothing() -> None:
