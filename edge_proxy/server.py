@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 import uvicorn
 
 from edge_proxy.app import Edge
+from edge_proxy.downstream.connection import Connection
 from edge_proxy.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ async def serve(settings: Settings) -> None:
     edge = Edge(settings)
     config = uvicorn.Config(
         edge.app,
-        http="h11",  # httptools takes headers of any length
+        http=Connection,  # on h11: httptools takes headers of any length
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         ws="none",
         lifespan="on",

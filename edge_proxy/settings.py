@@ -24,9 +24,13 @@ class Settings(BaseSettings):
     workers: Names = Field(["127.0.0.1:50051"], description="Addresses of the workers, comma-separated.")
     batch_interval_ms: float = Field(50, ge=0, le=1000, description="One event per so long, for each stream.")
     ping_interval_s: float = Field(15, gt=0, description="A ping every so long, for each stream.")
-    generation_timeout_s: float = Field(120, gt=0, description="A generation fails after so long.")
-    max_generation_timeout_s: float = Field(600, gt=0, description="The most that a request may ask for instead.")
-    resume_window_s: float = Field(30, ge=0, description="A resumable generation is kept so long without a reader.")
+    generation_timeout_s: float = Field(120, gt=0, le=86_400, description="A generation fails after so long.")
+    max_generation_timeout_s: float = Field(
+        600, gt=0, le=86_400, description="The most that a request may ask for instead."
+    )
+    resume_window_s: float = Field(
+        30, ge=0, le=86_400, description="A resumable generation is kept so long without a reader."
+    )
     max_streams: int = Field(5000, ge=1, description="Streams at once; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body.")
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")

@@ -25,6 +25,8 @@ from math import inf
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Delta, Event, Failed, Finished, Outcome, Ping
 
+ROUNDING_S = 1e-6  # what is due so soon is due: instants that should be equal differ in their last digits
+
 
 class Pacer:
     """The pacing of one client's stream.
@@ -88,14 +90,15 @@ class Pacer:
 
     def poll(self, *, now: float) -> list[Event]:
         """What is due at `now`, oldest first."""
-        if now >= self.deadline:
+        soon = now + ROUNDING_S
+        if soon >= self.deadline:
             self.end(Failure(Code.TIMEOUT), now=now)
         if self._ending is not None:
             return self._close(self._ending)
         events: list[Event] = []
-        if now >= self._flush_at:
+        if soon >= self._flush_at:
             events.append(self._flush(now))
-        if now >= self._ping_at:
+        if soon >= self._ping_at:
             events.append(self._ping(now))
         self.due = min(self._flush_at, self._ping_at, self.deadline)
         return events
@@ -108,7 +111,7 @@ class Pacer:
     def _ping(self, now: float) -> Ping:
         """Multiples of the interval since the beginning, however late this poll is; those missed are skipped."""
         self._pings = max(self._pings, int((now - self._begin) / self._ping_interval_s))
-        while self._ping_at <= now:  # once, or twice where the division was rounded down
+        while self._ping_at <= now + ROUNDING_S:  # once, or twice where the division was rounded down
             self._pings += 1
             self._ping_at = self._begin + self._pings * self._ping_interval_s
         return Ping()

@@ -53,7 +53,7 @@ class SamplingBody(BaseModel):
     top_p: float | None = Field(None, gt=0, le=1, description="Sample from the likeliest tokens of this probability.")
     seed: int | None = Field(None, ge=0, le=2**32 - 1, description="The same seed gives the same text, if it can.")
     min_chunk_chars: int | None = Field(None, ge=0, le=4096, description="The worker emits at least so much at once.")
-    timeout_s: float | None = Field(None, gt=0, description="The generation fails after so long.")
+    timeout_s: float | None = Field(None, gt=0, le=86_400, description="The generation fails after so long.")
     batch_interval_ms: float | None = Field(None, ge=0, le=1000, description="One event per so long; 0: per token.")
     resumable: bool | None = Field(None, description="Keep the generation for a while when the connection breaks.")
     stream: Literal[True] | None = Field(None, description="This endpoint always streams; anything else is refused.")

@@ -7,16 +7,16 @@ body does not end.
 """
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from edge_proxy.core.errors import Code, Failure, Refused
-from edge_proxy.core.events import Event
 from edge_proxy.core.reader import Opened
 from edge_proxy.dialects.base import Dialect, Encoder
+from edge_proxy.downstream.connection import Connection
+from edge_proxy.downstream.pump import Pump, encode
 from edge_proxy.downstream.stream import Stream
 
 Open = Callable[[Stream], Awaitable[Opened]]
@@ -46,7 +46,7 @@ class SSEResponse(Response):
         try:
             opened = await self._open_unless(gone)
             if opened:
-                await self._write(opened.generation_id, send)
+                await self._write(opened.generation_id, scope, send)
         finally:
             self._stream.leave()
             gone.cancel()
@@ -72,20 +72,25 @@ class SSEResponse(Response):
         if not opening.cancelled() and opening.exception() is None:
             self._stream.attach(opening.result().source)
 
-    async def _write(self, generation_id: str, send: Send) -> None:
+    async def _write(self, generation_id: str, scope: Scope, send: Send) -> None:
         headers = [*self._dialect.headers, (b"x-generation-id", generation_id.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         encoder = self._dialect.encoder(generation_id)
-        body = encoder.begin()
+        await send({"type": "http.response.body", "body": encoder.begin(), "more_body": True})
+        connection = scope.get("state", {}).get("connection")
+        if isinstance(connection, Connection) and scope["http_version"] == "1.1":
+            last = await Pump(self._stream, encoder, connection).run()
+        else:  # another server than ours, or a client that knows no chunks
+            last = await self._send_all(encoder, send)
+        await send({"type": "http.response.body", "body": last, "more_body": False})
+
+    async def _send_all(self, encoder: Encoder, send: Send) -> bytes:
+        """Send events until the stream is closed; the last bytes, which leave with the end of the body."""
+        body = encode(encoder, await self._stream.next())
         while not self._stream.closed:
             await send({"type": "http.response.body", "body": body, "more_body": True})
-            body = _encode(encoder, await self._stream.next())
-        await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _encode(encoder: Encoder, events: list[Event]) -> bytes:
-    unix_s = time.time()
-    return b"".join([encoder.encode(event, unix_s=unix_s) for event in events])
+            body = encode(encoder, await self._stream.next())
+        return body
 
 
 async def _disconnected(receive: Receive) -> None:

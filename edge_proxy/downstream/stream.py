@@ -12,18 +12,28 @@ from math import inf
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Event, Outcome
-from edge_proxy.core.pacer import Pacer
+from edge_proxy.core.pacer import ROUNDING_S, Pacer
 from edge_proxy.core.reader import Source
 from edge_proxy.downstream.ticker import Ticker
 
-ROUNDING_S = 1e-6  # what is due so soon is due: instants that should be equal differ in their last digits
 PAUSE_CHARS = 16_384  # held for a client that does not take it: then the worker is told to pause
 
 
 class Stream:
     """Takes what a generation says (a `Reader`), and gives out events when they are due."""
 
-    __slots__ = ("_asked", "_left", "_pacer", "_paused", "_source", "_ticker", "_waiter", "failure", "on_fail")
+    __slots__ = (
+        "_asked",
+        "_left",
+        "_on_due",
+        "_pacer",
+        "_paused",
+        "_source",
+        "_ticker",
+        "_waiter",
+        "failure",
+        "on_fail",
+    )
 
     def __init__(self, pacer: Pacer, ticker: Ticker) -> None:
         self._pacer = pacer
@@ -31,6 +41,7 @@ class Stream:
         self._source: Source | None = None
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
+        self._on_due: Callable[[], None] | None = None
         self._asked: list[float] = []  # when the ticker will call; the next of these is the last
         self._left = False
         self.failure: Failure | None = None  # why this side ended it
@@ -77,19 +88,27 @@ class Stream:
         if self._source:
             self._source.leave()
 
+    def listen(self, on_due: Callable[[], None] | None) -> None:
+        """Call `on_due` when `take` has something to give: for who does not wait in `next`."""
+        self._on_due = on_due
+
+    def take(self) -> list[Event]:
+        """The events that are due now."""
+        now = self._ticker.now()
+        events = self._pacer.poll(now=now)
+        if self._paused and self._pacer.held_chars == 0 and self._source:
+            self._paused = False
+            self._source.resume()
+        if self._pacer.due > now + ROUNDING_S:
+            self._arm(now)
+        return events
+
     async def next(self) -> list[Event]:
         """The events that are due, waiting for one to be."""
-        while True:
-            now = self._ticker.now()
-            events = self._pacer.poll(now=now + ROUNDING_S)
-            if self._paused and self._pacer.held_chars == 0 and self._source:
-                self._paused = False
-                self._source.resume()
-            if events:
-                return events
+        while not (events := self.take()):
             self._waiter = asyncio.get_running_loop().create_future()
-            self._arm(now)
             await self._waiter
+        return events
 
     def on_timer(self, now: float) -> None:
         """See `Sleeper`."""
@@ -112,5 +131,7 @@ class Stream:
         self._ticker.add(self, at)
 
     def _wake(self) -> None:
-        if self._waiter and not self._waiter.done():
+        if self._on_due:
+            self._on_due()
+        elif self._waiter and not self._waiter.done():
             self._waiter.set_result(None)

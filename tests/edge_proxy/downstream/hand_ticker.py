@@ -22,6 +22,9 @@ class HandTicker(Ticker):
         self.asked.append(at)
         self.queue.add(sleeper, at)
 
+    def remove(self, sleeper: Sleeper, at: float) -> None:
+        self.queue.remove(sleeper, at)
+
     async def go_to(self, instant: float) -> None:
         """Let time pass up to that instant, each timer on its time."""
         while (at := self.queue.next()) is not None and at <= instant:

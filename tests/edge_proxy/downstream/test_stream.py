@@ -1,46 +1,14 @@
 import asyncio
-from typing import Any
 
 import pytest
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Delta, Event, Failed, Finished, Ping
-from edge_proxy.core.pacer import Pacer
-from edge_proxy.core.request import GenerationRequest
-from edge_proxy.downstream.stream import PAUSE_CHARS, Stream
-from edge_proxy.downstream.ticker import SLOT_S, Ticker
-from tests.edge_proxy.downstream.hand_ticker import HandTicker
-from tests.edge_proxy.downstream.played_upstream import LOST, STOP, Generation
+from edge_proxy.core.events import Delta, Failed, Finished, Ping
+from edge_proxy.downstream.stream import PAUSE_CHARS
+from edge_proxy.downstream.ticker import SLOT_S
+from tests.edge_proxy.downstream.played_stream import INTERVAL_S, ROUNDING_S, Writer, make_stream
+from tests.edge_proxy.downstream.played_upstream import LOST, STOP
 from tests.edge_proxy.virtual_time import in_virtual_time, now, settle, until
-
-INTERVAL_S = 0.05
-ROUNDING_S = 1e-6
-
-
-class Writer:
-    """Takes events as they come, until the stream is closed."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.events: list[Event] = []
-        self.instants: list[float] = []
-        self._stream = stream
-        self.task = asyncio.create_task(self._write())
-
-    async def _write(self) -> None:
-        while not self._stream.closed:
-            for event in await self._stream.next():
-                self.events.append(event)
-                self.instants.append(now())
-
-
-def make_stream(*, attached: bool = True, ticker: Ticker | None = None, **terms: Any) -> tuple[Stream, Generation]:
-    ticker = ticker or Ticker()
-    terms = {"interval_s": INTERVAL_S, "ping_interval_s": 15.0, "timeout_s": 120.0, "now": ticker.now()} | terms
-    stream = Stream(Pacer(**terms), ticker)
-    generation = Generation("w1-1", GenerationRequest(prompt="x"), stream)
-    if attached:
-        stream.attach(generation)
-    return stream, generation
 
 
 @in_virtual_time
@@ -64,7 +32,7 @@ async def test_what_comes_too_soon_is_given_out_together_when_the_interval_is_ov
     generation.say("b", "c")
     await until(1)
     assert writer.events == [Delta("a", 1), Delta("bc", 3)]
-    assert INTERVAL_S <= writer.instants[1] <= INTERVAL_S + SLOT_S + ROUNDING_S
+    assert INTERVAL_S - ROUNDING_S <= writer.instants[1] <= INTERVAL_S + SLOT_S + ROUNDING_S
     writer.task.cancel()
 
 
@@ -114,7 +82,7 @@ async def test_the_deadline_ends_the_stream_with_the_held_text_first() -> None:
     generation.say("b")
     await writer.task
     assert writer.events == [Delta("a", 1), Delta("b", 2), Failed(Failure(Code.TIMEOUT), 2)]
-    assert 2.03 <= now() <= 2.03 + SLOT_S + ROUNDING_S
+    assert 2.03 - ROUNDING_S <= now() <= 2.03 + SLOT_S + ROUNDING_S
 
 
 @in_virtual_time
@@ -199,60 +167,3 @@ async def test_text_that_comes_before_the_source_is_known_is_kept() -> None:
     generation.say("z")
     assert generation.told == ["pause"]
     assert await stream.next() == [Delta("x" * PAUSE_CHARS + "yz", 3)]
-
-
-async def test_a_stream_asks_for_each_instant_once() -> None:
-    ticker = HandTicker()
-    stream, _ = make_stream(ticker=ticker)
-    writer = Writer(stream)
-    for index in range(1, 100):
-        await ticker.go_to(index * 0.0313)
-        stream.push("x", index, now=ticker.now())
-        await settle()
-    writer.task.cancel()
-    assert ticker.asked.count(15.0) == 1
-
-
-async def test_a_timer_that_fires_finds_something_due_however_instants_are_rounded() -> None:
-    for milliseconds in range(1000, 1200):
-        ticker = HandTicker()
-        ticker.instant = milliseconds / 1000
-        stream, _ = make_stream(ticker=ticker)
-        writer = Writer(stream)
-        await settle()
-        at = ticker.queue.next()  # the first ping's
-        assert at is not None
-        ticker.instant = at
-        (sleeper,) = ticker.queue.pop(at)
-        sleeper.on_timer(at)
-        await settle()
-        writer.task.cancel()
-        assert writer.events == [Ping()]
-
-
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="what makes up for rounding is added to every interval")
-async def test_on_a_clock_of_whole_slots_deltas_are_one_interval_apart() -> None:
-    for slot in range(200, 240):
-        ticker = HandTicker()
-        ticker.instant = slot * SLOT_S
-        stream, _ = make_stream(ticker=ticker)
-        writer = Writer(stream)
-        stream.push("a", 1, now=ticker.now())
-        await settle()
-        stream.push("b", 2, now=ticker.now())
-        await settle()
-        writer.task.cancel()
-        assert ticker.queue.next() == pytest.approx(ticker.now() + INTERVAL_S)
-
-
-async def test_the_timers_of_a_stream_that_is_over_fire_into_nothing() -> None:
-    ticker = HandTicker()
-    stream, _ = make_stream(ticker=ticker)
-    writer = Writer(stream)
-    stream.push("a", 1, now=ticker.now())
-    stream.push("b", 2, now=ticker.now())
-    stream.end(STOP, now=ticker.now())
-    await writer.task
-    asked = list(ticker.asked)
-    await ticker.go_to(200.0)
-    assert ticker.asked == asked

@@ -10,6 +10,7 @@ from edge_proxy.core.events import Outcome, Usage
 from edge_proxy.core.request import GenerationRequest, Message
 from edge_proxy.core.strict_json import loads
 from edge_proxy.dialects.native_request import GenerateBody, parse_body
+from edge_proxy.policy.admission import Admission, Terms
 from edge_proxy.upstream.translate import to_ending, to_failure, to_message
 from protos import inference_pb2 as pb
 
@@ -63,10 +64,11 @@ def test_a_zero_that_was_asked_for_is_present_on_the_wire(name: str, request_: G
     assert sampling.HasField(name)
 
 
+TERMS = Terms(max_streams=1, timeout_s=120.0, max_timeout_s=600.0, batch_interval_s=0.05)
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
-    st.integers(-2, 2) | st.sampled_from([4096, 10**6, 2**32 - 1, 2**64]),
+    st.integers(-2, 2) | st.sampled_from([600, 4096, 10**6, 2**32 - 1, 2**64]),
     st.floats(0, 2) | st.sampled_from([float("nan"), float("inf"), 600.0]),
     st.text(st.characters(), max_size=3),
     st.lists(st.text(max_size=3), max_size=2),
@@ -86,7 +88,8 @@ NAMES = st.sampled_from([*GenerateBody.model_fields]) | st.text(max_size=3)
 def test_any_body_is_either_refused_or_can_be_sent_to_a_worker(data: dict[str, Any], has_prompt: bool) -> None:
     body = ({"prompt": "x"} if has_prompt else {}) | data
     try:
-        request = parse_body(loads(json.dumps(body).encode()), resume_window_s=30.0)
+        asked = parse_body(loads(json.dumps(body).encode()), resume_window_s=30.0)
+        request = Admission(TERMS).admit(asked)
     except Refused:
         return
     message = to_message(request)
