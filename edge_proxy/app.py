@@ -1,11 +1,11 @@
 """Puts the edge together from its settings. The one place where its parts meet."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from edge_proxy.core.errors import Code
 from edge_proxy.downstream.native_routes import add_native_routes
@@ -20,6 +20,19 @@ from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Generation-ID", "Retry-After")
+
+
+def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """The app, for pages of these origins, too."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-Request-ID"],
+        expose_headers=EXPOSED_HEADERS,
+    )
 
 
 class Edge:
@@ -49,8 +62,8 @@ class Edge:
             ticker=Ticker(),
         )
         self.api = self._make_api()
-        # Outermost, so that also the answer to what nobody has foreseen has its id.
-        self.app = RequestIdMiddleware(self.api)
+        # Around FastAPI's own outermost layer, so that they hold for its answer to what nobody has foreseen, too.
+        self.app: ASGIApp = RequestIdMiddleware(_with_cors(self.api, settings.cors_origins))
 
     def drain(self) -> None:
         """Refuse what is new and end what runs; every client is told."""
@@ -59,17 +72,7 @@ class Edge:
 
     def _make_api(self) -> FastAPI:
         settings = self._settings
-        middleware = []
-        if settings.cors_origins:
-            cors = Middleware(
-                CORSMiddleware,
-                allow_origins=settings.cors_origins,
-                allow_methods=["GET", "POST", "DELETE"],
-                allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-Request-ID"],
-                expose_headers=EXPOSED_HEADERS,
-            )
-            middleware.append(cors)
-        app = FastAPI(title="Token Relay", version="0.1.0", lifespan=self._lifespan, middleware=middleware)
+        app = FastAPI(title="Token Relay", version="0.1.0", lifespan=self._lifespan)
         add_problem_handlers(app)
         add_native_routes(
             app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s

@@ -76,7 +76,7 @@ async def serve(settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
-        timeout_graceful_shutdown=max(1, round(settings.stop_timeout_s)),
+        timeout_graceful_shutdown=settings.stop_timeout_s,
     )
     host, port = listener.getsockname()[:2]
     log.info("Edge serves http://%s:%d", f"[{host}]" if ":" in host else host, port)

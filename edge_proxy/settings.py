@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
     worker_silence_timeout_s: float = Field(15, gt=0, description="A worker without any frame is lost.")
     worker_answer_timeout_s: float = Field(10, gt=0, description="A worker must take on a generation, or refuse it.")
-    stop_timeout_s: float = Field(2, ge=0, description="After SIGTERM or SIGINT, streams have so long to end.")
+    stop_timeout_s: int = Field(2, ge=1, description="After SIGTERM or SIGINT, streams have so long to end.")
 
     @field_validator("workers", "cors_origins", mode="before")
     @classmethod

@@ -3,7 +3,7 @@ from inference_worker.status import Code, Failed
 from protos import inference_pb2 as pb
 from tests.inference_worker.exchange_bench import Bench, rows
 from tests.inference_worker.registries import eventually
-from tests.inference_worker.virtual_time import in_virtual_time
+from tests.support.virtual_time import in_virtual_time
 
 DONE = Finished("stop", prompt_tokens=4, completion_tokens=2)
 

@@ -8,7 +8,7 @@ from protos import inference_pb2 as pb
 from tests.inference_worker.exchange_edge import attach, cancel, detach, on_a_call, open_
 from tests.inference_worker.one_run_engine import OneRunEngine, say_two_tokens
 from tests.inference_worker.registries import eventually, make_registry
-from tests.inference_worker.virtual_time import in_virtual_time
+from tests.support.virtual_time import in_virtual_time
 
 STALLED = "0"
 

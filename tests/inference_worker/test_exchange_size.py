@@ -6,7 +6,7 @@ from inference_worker.frame import FRAME_CHARS, ROW_CHARS
 from inference_worker.generation import Finished
 from inference_worker.status import Code, Failed
 from tests.inference_worker.exchange_bench import Bench, rows
-from tests.inference_worker.virtual_time import in_virtual_time
+from tests.support.virtual_time import in_virtual_time
 
 EDGE_TAKES_BYTES = 262_144
 ENTRY = "🦉🌊🦉🌊"  # of the largest characters, four bytes each

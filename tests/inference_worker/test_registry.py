@@ -21,7 +21,7 @@ from tests.inference_worker.registries import (
     text_of,
     unheard,
 )
-from tests.inference_worker.virtual_time import in_virtual_time
+from tests.support.virtual_time import in_virtual_time
 
 
 def code_of_finding(registry: Registry, generation_id: str, index: int = 0) -> Code | None:

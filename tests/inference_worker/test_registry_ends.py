@@ -19,7 +19,7 @@ from tests.inference_worker.registries import (
     start,
     unheard,
 )
-from tests.inference_worker.virtual_time import in_virtual_time
+from tests.support.virtual_time import in_virtual_time
 
 
 def is_there(registry: Registry, generation: Generation) -> bool:

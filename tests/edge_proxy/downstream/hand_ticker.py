@@ -2,7 +2,7 @@
 
 from edge_proxy.core.timers import TimerQueue
 from edge_proxy.downstream.ticker import SLOT_S, Sleeper, Ticker
-from tests.edge_proxy.virtual_time import settle
+from tests.support.virtual_time import settle
 
 ROUNDING_S = 1e-6
 

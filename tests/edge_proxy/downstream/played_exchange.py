@@ -10,7 +10,7 @@ from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
 from tests.edge_proxy.asgi import Client
 from tests.edge_proxy.downstream.played_upstream import Generation, PlayedUpstream
-from tests.edge_proxy.virtual_time import settle
+from tests.support.virtual_time import settle
 
 REQUEST = GenerationRequest(prompt="x")
 

@@ -9,7 +9,7 @@ from edge_proxy.core.request import GenerationRequest
 from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
 from tests.edge_proxy.downstream.played_upstream import Generation
-from tests.edge_proxy.virtual_time import now
+from tests.support.virtual_time import now
 
 INTERVAL_S = 0.05
 ROUNDING_S = 2e-6

@@ -6,7 +6,7 @@ from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.events import Outcome, Usage
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest
-from tests.edge_proxy.virtual_time import now
+from tests.support.virtual_time import now
 
 STOP = Outcome("stop", Usage(3, 5))
 LOST = Failure(Code.WORKER_LOST)

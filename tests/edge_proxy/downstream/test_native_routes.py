@@ -14,7 +14,7 @@ from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import Ticker
 from tests.edge_proxy.asgi import Client
 from tests.edge_proxy.downstream.played_upstream import PlayedUpstream
-from tests.edge_proxy.virtual_time import in_virtual_time, settle
+from tests.support.virtual_time import in_virtual_time, settle
 
 MAX_BODY_BYTES = 2048
 JSON = {"content-type": "application/json"}

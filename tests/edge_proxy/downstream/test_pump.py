@@ -15,7 +15,7 @@ from edge_proxy.downstream.pump import Pump, encode
 from edge_proxy.downstream.stream import Stream
 from tests.edge_proxy.downstream.hand_ticker import HandTicker
 from tests.edge_proxy.downstream.played_upstream import STOP
-from tests.edge_proxy.virtual_time import settle
+from tests.support.virtual_time import settle
 
 
 class Socket:

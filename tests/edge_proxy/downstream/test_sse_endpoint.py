@@ -11,7 +11,7 @@ from edge_proxy.downstream.ticker import SLOT_S
 from tests.edge_proxy.asgi import Client
 from tests.edge_proxy.downstream.played_exchange import Exchange, nothing_is_left_running, start_open
 from tests.edge_proxy.downstream.played_upstream import LOST
-from tests.edge_proxy.virtual_time import in_virtual_time, now, settle, until
+from tests.support.virtual_time import in_virtual_time, now, settle, until
 
 ROUNDING_S = 2e-6
 

@@ -9,7 +9,7 @@ import pytest
 from edge_proxy.core.errors import Code
 from tests.edge_proxy.asgi import Client
 from tests.edge_proxy.downstream.played_exchange import Exchange, nothing_is_left_running, start_open
-from tests.edge_proxy.virtual_time import in_virtual_time, now, settle
+from tests.support.virtual_time import in_virtual_time, now, settle
 
 ROUNDING_S = 1e-6
 

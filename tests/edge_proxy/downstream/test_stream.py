@@ -8,7 +8,7 @@ from edge_proxy.downstream.stream import PAUSE_CHARS
 from edge_proxy.downstream.ticker import SLOT_S
 from tests.edge_proxy.downstream.played_stream import INTERVAL_S, ROUNDING_S, Writer, make_stream
 from tests.edge_proxy.downstream.played_upstream import LOST, STOP
-from tests.edge_proxy.virtual_time import in_virtual_time, now, settle, until
+from tests.support.virtual_time import in_virtual_time, now, settle, until
 
 
 @in_virtual_time

@@ -7,7 +7,7 @@ from edge_proxy.downstream.ticker import SLOT_S
 from tests.edge_proxy.downstream.hand_ticker import HandTicker
 from tests.edge_proxy.downstream.played_stream import INTERVAL_S, Writer, make_stream
 from tests.edge_proxy.downstream.played_upstream import STOP
-from tests.edge_proxy.virtual_time import settle
+from tests.support.virtual_time import settle
 
 
 async def test_a_stream_asks_for_each_instant_once() -> None:

@@ -11,7 +11,7 @@ from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import SLOT_S, Ticker
 from tests.edge_proxy.asgi import Client
 from tests.edge_proxy.downstream.played_upstream import PlayedUpstream
-from tests.edge_proxy.virtual_time import in_virtual_time, now, settle, until
+from tests.support.virtual_time import in_virtual_time, now, settle, until
 
 ASKED = GenerationRequest(prompt="x")
 ROUNDING_S = 2e-6

@@ -4,7 +4,7 @@ import random
 import pytest
 
 from edge_proxy.downstream.ticker import SLOT_S, Ticker
-from tests.edge_proxy.virtual_time import VirtualTimeLoop, in_virtual_time, now, until
+from tests.support.virtual_time import VirtualTimeLoop, in_virtual_time, now, until
 
 ROUNDING_S = 1e-6
 

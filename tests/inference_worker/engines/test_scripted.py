@@ -10,7 +10,7 @@ from inference_worker.engines.scripted import BURST_TOKENS, MIN_SLEEP_S, Player,
 from inference_worker.request import Message, Request
 from inference_worker.status import EngineError, Refused
 from tests.inference_worker.engines.list_sink import ListSink
-from tests.inference_worker.virtual_time import in_virtual_time
+from tests.support.virtual_time import in_virtual_time
 
 HELLO = (Message("user", "Hello, you two"),)
 
