@@ -8,13 +8,16 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from edge_proxy.core.errors import Code
+from edge_proxy.core.stretch import Stretch
 from edge_proxy.downstream.native_routes import add_native_routes
 from edge_proxy.downstream.operations import add_operations_routes
 from edge_proxy.downstream.problems import add_problem_handlers
 from edge_proxy.downstream.request_id import RequestIdMiddleware
+from edge_proxy.downstream.shortcut import with_shortcut
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import Ticker
 from edge_proxy.policy.admission import Admission, Terms
+from edge_proxy.probe import Probe
 from edge_proxy.settings import Settings
 from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
@@ -53,6 +56,7 @@ class Edge:
             batch_interval_s=settings.batch_interval_ms / 1000,
         )
         self._admission = Admission(terms)
+        self._stretch = Stretch()
         self._streams = Streams(
             admit=self._admission.admit,
             release=self._admission.release,
@@ -63,7 +67,7 @@ class Edge:
         )
         self.api = self._make_api()
         # Around FastAPI's own outermost layer, so that they hold for its answer to what nobody has foreseen, too.
-        self.app: ASGIApp = RequestIdMiddleware(_with_cors(self.api, settings.cors_origins))
+        self.app: ASGIApp = RequestIdMiddleware(_with_cors(with_shortcut(self.api), settings.cors_origins))
 
     def drain(self) -> None:
         """Refuse what is new and end what runs; every client is told."""
@@ -83,7 +87,14 @@ class Edge:
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         self._workers.start()
+        probe = Probe(self._look)
+        probe.start()
         try:
             yield
         finally:
+            probe.stop()
             await self._workers.stop()
+
+    def _look(self, *, busy: float, lag_s: float) -> None:
+        if self._settings.adaptive_pacing:
+            self._workers.stretch(self._stretch.look(busy=busy, lag_s=lag_s))

@@ -16,7 +16,6 @@ from edge_proxy.settings import Settings
 log = logging.getLogger(__name__)
 
 BACKLOG = 512
-MAX_HEAD_BYTES = 16_384
 
 
 class Server(uvicorn.Server):
@@ -67,8 +66,7 @@ async def serve(settings: Settings) -> None:
     edge = Edge(settings)
     config = uvicorn.Config(
         edge.app,
-        http=Connection,  # on h11: httptools takes headers of any length
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -23,6 +23,9 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: Names = Field(["127.0.0.1:50051"], description="Addresses of the workers, comma-separated.")
     batch_interval_ms: float = Field(50, ge=0, le=1000, description="One event per so long, for each stream.")
+    adaptive_pacing: bool = Field(
+        True, description="Under too much load, intervals grow, to double at most, instead of delays."
+    )
     ping_interval_s: float = Field(15, gt=0, description="A ping every so long, for each stream.")
     generation_timeout_s: float = Field(120, gt=0, le=86_400, description="A generation fails after so long.")
     max_generation_timeout_s: float = Field(

@@ -1,5 +1,6 @@
 """`python -m inference_worker`: run a worker. `--help` lists its settings."""
 
+import gc
 import logging
 import signal
 import sys
@@ -38,6 +39,8 @@ def _run(settings: Settings) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the llamacpp engine's questions to its own tokenizer
+    gc.collect()
+    gc.freeze()  # what the imports have made lives as long as the process: no collection need look at it again
     uvloop.run(serve(settings))
 
 

@@ -1,10 +1,13 @@
 """One edge's exchange: the logs of many generations, turned into few frames.
 
     log moved -> its stream is ready -> wake(urgent?) -> the shell calls frame() when the transport can take one
+                        ^
+    the slot of a stream that has said something, one interval later
 
 A frame holds, for every stream that is ready, all text since the stream's index. So an edge that takes frames slowly
 gets fewer and fuller ones, and nothing is queued for it here. Urgent is what a reader waits for: the answer to a
-command, the first token, the ending. The rest may wait for the shell's tick, so that one frame serves many streams.
+command, the first token, the ending. The rest may wait for the end of a slot, so that one frame serves many streams,
+and for the reader's own interval, so that one row serves many tokens.
 """
 
 from collections import deque
@@ -13,19 +16,30 @@ from collections.abc import Callable
 from inference_worker.frame import FrameDraft
 from inference_worker.messages import status
 from inference_worker.registry import Generation, Registry
+from inference_worker.slots import SlotQueue
 from inference_worker.status import Failed
 from protos import inference_pb2 as pb
 
+ROUNDING_S = 1e-6  # what is due so soon is due: instants that should be equal differ in their last digits
+LATE = 0.2  # of an interval: so far the beat of a stream stays behind text that leaves late
+
 
 class Stream:
-    """One reader of one generation, on behalf of the edge that numbered it."""
+    """One reader of one generation, on behalf of the edge that numbered it.
 
-    __slots__ = ("_exchange", "fresh", "generation", "index", "number", "paused", "queued")
+    `queued` is true while the exchange will look at it by itself: it is ready, or waits in a slot.
+    """
 
-    def __init__(self, exchange: "Exchange", number: int, generation: Generation, index: int) -> None:
+    __slots__ = ("_exchange", "due", "fresh", "generation", "index", "interval_s", "number", "paused", "queued")
+
+    def __init__(
+        self, exchange: "Exchange", number: int, generation: Generation, index: int, interval_s: float
+    ) -> None:
         self.number = number
         self.generation = generation
         self.index = index
+        self.interval_s = interval_s
+        self.due = 0.0  # no text before, but the first and the last
         self.paused = False
         self.queued = False
         self.fresh = True  # nothing sent yet: the first token is urgent
@@ -33,13 +47,9 @@ class Stream:
 
     def moved(self) -> None:
         """There is news in the log."""
-        if self.paused:
-            return
-        if not self.queued:
+        if not self.paused and (not self.queued or self.generation.log.ending is not None):
             self.queued = True
             self._exchange.ready(self)
-        elif self.generation.log.ending is not None:
-            self._exchange.hurry()
 
 
 class Exchange:
@@ -48,21 +58,33 @@ class Exchange:
     Args:
         registry: Where generations are joined and left.
         wake: Called with whether it is urgent, when there is something for a frame.
+        slot_s: Streams that are due within the same so many seconds share a frame.
     """
 
-    def __init__(self, registry: Registry, wake: Callable[[bool], None]) -> None:
+    def __init__(self, registry: Registry, wake: Callable[[bool], None], *, slot_s: float) -> None:
         self._registry = registry
         self._wake = wake
         self._streams: dict[int, Stream] = {}
         self._ready: list[Stream] = []
+        self._later: SlotQueue[Stream] = SlotQueue(slot_s=slot_s)
+        self._stretch = 1.0
         self._answers: deque[pb.Opened | pb.Refused] = deque()
 
-    def read(self, number: int, generation: Generation, index: int) -> None:
-        """Have the stream of that number read the generation from `index`, and tell the edge so."""
-        stream = self._streams[number] = Stream(self, number, generation, index)
+    @property
+    def due(self) -> float | None:
+        """When a frame may have something without a wake; None for never."""
+        return self._later.next()
+
+    def read(self, number: int, generation: Generation, index: int, *, interval_s: float = 0.0) -> None:
+        """Have the stream of that number read the generation from `index`, every so often, and tell the edge so."""
+        stream = self._streams[number] = Stream(self, number, generation, index, interval_s)
         self._registry.join(generation, stream.moved)
         self._answers.append(pb.Opened(stream=number, generation_id=generation.id, next_index=index))
         stream.moved()
+
+    def stretch(self, factor: float) -> None:
+        """From now on all intervals are so many times as long as was asked for."""
+        self._stretch = factor
 
     def refuse(self, number: int, failed: Failed) -> None:
         """Tell the edge that the stream of that number will not be."""
@@ -102,38 +124,49 @@ class Exchange:
         self._ready.append(stream)
         self._wake(stream.fresh or stream.generation.log.ending is not None)
 
-    def hurry(self) -> None:
-        """What is ready has become urgent."""
-        self._wake(True)
-
-    def frame(self) -> pb.WorkerFrame | None:
-        """All that is ready, up to a frame's size; the rest makes it wake again. None when there is nothing."""
+    def frame(self, *, now: float) -> pb.WorkerFrame | None:
+        """All that is due at `now`, up to a frame's size; the rest makes it wake again. None when there is nothing."""
         draft = FrameDraft()
         while self._answers and draft.room > 0:
             answer = self._answers.popleft()
             draft.add_opened(answer) if isinstance(answer, pb.Opened) else draft.add_refused(answer)
-        ready, self._ready = self._ready, []
+        ready, self._ready = self._ready + self._later.pop(now), []
         for position, stream in enumerate(ready):
             if draft.room <= 0:
                 self._ready = ready[position:] + self._ready
                 break
-            stream.queued = False
-            if not stream.paused and self._streams.get(stream.number) is stream:
-                self._read(stream, draft)
-        if draft.room <= 0:
+            if stream.paused or self._streams.get(stream.number) is not stream:
+                stream.queued = False
+            elif stream.due > now + ROUNDING_S and stream.generation.log.ending is None:
+                self._later.add(stream, stream.due)
+            else:
+                self._read(stream, draft, now)
+        if self._ready or self._answers:
             self._wake(True)
         return draft.build()
 
-    def _read(self, stream: Stream, draft: FrameDraft) -> None:
+    def _read(self, stream: Stream, draft: FrameDraft, now: float) -> None:
         """Put the stream's news into the draft, the ending only behind all of its text."""
         log = stream.generation.log
         text, index = log.read(stream.index, max_chars=draft.room)
+        stream.queued = False
         if index > stream.index:
-            stream.fresh = False
             stream.index = index
+            stream.fresh = False
             draft.add_text(stream.number, text, index)
+            self._schedule(stream, now)
         if index < log.next_index:
-            stream.moved()  # for the rest, which did not fit
+            stream.due = now
+            stream.queued = True
+            self._ready.append(stream)  # for the rest, which did not fit
         elif log.ending is not None:
             draft.add_ending(stream.number, log.ending)
             self.detach(stream.number)
+
+    def _schedule(self, stream: Stream, now: float) -> None:
+        """Look at it again one interval later, on a steady beat: a model that speaks will have spoken."""
+        interval_s = stream.interval_s * self._stretch
+        if interval_s > 0:
+            stream.due = max(stream.due, now - LATE * interval_s) + interval_s
+            stream.queued = True
+            self._later.add(stream, stream.due)

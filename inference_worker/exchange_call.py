@@ -1,13 +1,15 @@
 """The exchange's shell: where it meets the event loop's clock and the gRPC call.
 
 Two coroutines share a call. One obeys the edge's commands; the other writes a frame when the exchange has something and
-the transport has taken the frame before: at once if it is urgent, else at the next tick, and at the latest after the
-heartbeat's time, so that the edge can tell a slow model from a dead worker.
+the transport has taken the frame before: at once if it is urgent, else at the end of a tick, and at the latest after
+the heartbeat's time, so that the edge can tell a slow model from a dead worker. Ticks are cut out of the clock, not
+counted from what happened, so that all streams share them.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from math import floor
 
 from inference_worker.exchange import Exchange
 from inference_worker.messages import models
@@ -18,12 +20,15 @@ from protos import inference_pb2 as pb
 
 Write = Callable[[pb.WorkerFrame], Awaitable[None]]
 
+BREATH_S = 0.002  # between two frames: what comes in a burst shares one, for a frame costs as much as fifty rows
+LEAST_TICK_S = 0.001  # for readers with an interval, where a tick of 0 lets each frame out at once
+
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
     """How often frames go out."""
 
-    tick_s: float  # text that is not urgent is gathered for so long
+    tick_s: float  # text that is not urgent is gathered for up to so long
     heartbeat_s: float  # a frame goes out at least so often, and the worker's load with it
 
 
@@ -33,9 +38,10 @@ class ExchangeCall:
     def __init__(self, registry: Registry, rhythm: Rhythm) -> None:
         self._registry = registry
         self._rhythm = rhythm
-        self._exchange = Exchange(registry, self._wake)
+        self._exchange = Exchange(registry, self._wake, slot_s=rhythm.tick_s or LEAST_TICK_S)
         self._due = asyncio.Event()
-        self._tick: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticking = False  # the timer's end is this tick's
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._load_due = 0.0
 
@@ -52,8 +58,8 @@ class ExchangeCall:
             obeying.cancel()
             for task in self._opening.values():
                 task.cancel()
-            if self._tick:
-                self._tick.cancel()
+            if self._timer:
+                self._timer.cancel()
             self._exchange.close()
 
     def load(self) -> pb.Load:
@@ -73,11 +79,22 @@ class ExchangeCall:
     def _wake(self, urgent: bool) -> None:
         if urgent:
             self._due.set()
-        elif self._tick is None:
-            self._tick = asyncio.get_running_loop().call_later(self._rhythm.tick_s, self._on_tick)
+        elif not self._ticking:
+            self._ticking = True
+            now, tick_s = asyncio.get_running_loop().time(), self._rhythm.tick_s
+            self._arm((floor(now / tick_s) + 1) * tick_s if tick_s else now)
 
-    def _on_tick(self) -> None:
-        self._tick = None
+    def _arm(self, at: float) -> None:
+        """Have a frame made at `at`, or earlier when that is to be already."""
+        if self._timer:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._ticking = False
         self._due.set()
 
     async def _write_next(self, write: Write) -> None:
@@ -88,26 +105,31 @@ class ExchangeCall:
         except TimeoutError:
             pass  # the heartbeat is due
         self._due.clear()
-        frame = self._exchange.frame()
+        frame = self._exchange.frame(now=loop.time())
         if loop.time() >= self._load_due:
             frame = frame or pb.WorkerFrame()
             frame.load.CopyFrom(self.load())
             self._load_due = loop.time() + self._rhythm.heartbeat_s
+        if self._exchange.due is not None:
+            self._arm(self._exchange.due)
         if frame:
             await write(frame)
+            await asyncio.sleep(BREATH_S)
 
     async def _obey(self, frames: AsyncIterator[pb.EdgeFrame]) -> None:
         async for frame in frames:
+            if frame.interval_percent:
+                self._exchange.stretch(frame.interval_percent / 100)
             for command in frame.commands:
                 self._carry_out(command)
 
     def _carry_out(self, command: pb.Command) -> None:
-        number, exchange = command.stream, self._exchange
+        number, exchange, interval_s = command.stream, self._exchange, command.interval_ms / 1000
         match command.WhichOneof("action"):
             case "open":
-                self._opening[number] = asyncio.create_task(self._open(number, command.open))
+                self._opening[number] = asyncio.create_task(self._open(number, command.open, interval_s))
             case "attach":
-                self._attach(number, command.attach)
+                self._attach(number, command.attach, interval_s)
             case "detach" if number in self._opening:
                 self._opening.pop(number).cancel()
             case "cancel" if number in self._opening:
@@ -124,19 +146,19 @@ class ExchangeCall:
             case None:
                 pass  # of a newer edge: what this worker does not know it can not do
 
-    async def _open(self, number: int, request: pb.GenerateRequest) -> None:
+    async def _open(self, number: int, request: pb.GenerateRequest, interval_s: float) -> None:
         try:
             generation = await self._registry.start(parse(request))
         except Refused as refused:
             self._exchange.refuse(number, refused.failed)
         else:
-            self._exchange.read(number, generation, generation.log.first_index)
+            self._exchange.read(number, generation, generation.log.first_index, interval_s=interval_s)
         self._opening.pop(number, None)  # in the same step, so that no command can meet it half done
 
-    def _attach(self, number: int, attach: pb.Attach) -> None:
+    def _attach(self, number: int, attach: pb.Attach, interval_s: float) -> None:
         try:
             generation = self._registry.find(attach.generation_id, attach.next_index)
         except Refused as refused:
             self._exchange.refuse(number, refused.failed)
         else:
-            self._exchange.read(number, generation, attach.next_index)
+            self._exchange.read(number, generation, attach.next_index, interval_s=interval_s)

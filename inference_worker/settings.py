@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     max_resume_window_s: float = Field(
         300, ge=0, description="Longest time that a generation which nobody reads is kept."
     )
-    tick_ms: float = Field(8, ge=0, le=1000, description="An edge's frames gather text for so long.")
+    tick_ms: float = Field(10, ge=0, le=1000, description="An edge's frames gather text for so long.")
     heartbeat_s: float = Field(5, gt=0, description="An edge gets a frame at least so often.")
     drain_timeout_s: float = Field(
         25, ge=0, description="After SIGTERM, generations may go on for so long. After SIGINT, one second."

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16protos/inference.proto\x12\x0cinference.v1\"\x94\x03\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12+\n\x08messages\x18\x03 \x03(\x0b\x32\x19.inference.v1.ChatMessage\x12(\n\x08sampling\x18\x04 \x01(\x0b\x32\x16.inference.v1.Sampling\x12\x17\n\x0fmin_chunk_chars\x18\x05 \x01(\r\x12\x12\n\ntimeout_ms\x18\x06 \x01(\r\x12\x30\n\x0c\x63ontinuation\x18\x07 \x01(\x0b\x32\x1a.inference.v1.Continuation\x12H\n\x0e\x65ngine_options\x18\x08 \x03(\x0b\x32\x30.inference.v1.GenerateRequest.EngineOptionsEntry\x12\x18\n\x10resume_window_ms\x18\t \x01(\r\x12\x12\n\nraw_prompt\x18\n \x01(\x08\x1a\x34\n\x12\x45ngineOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\xa4\x01\n\x08Sampling\x12\x17\n\nmax_tokens\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_p\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x11\n\x04seed\x18\x04 \x01(\rH\x03\x88\x01\x01\x12\x0c\n\x04stop\x18\x05 \x03(\tB\r\n\x0b_max_tokensB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x07\n\x05_seed\"0\n\x0c\x43ontinuation\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nnext_index\x18\x02 \x01(\x04\"\x94\x01\n\x0bStreamChunk\x12\r\n\x05\x64\x65lta\x18\x01 \x01(\t\x12\x10\n\x08is_final\x18\x02 \x01(\x08\x12\x12\n\nnext_index\x18\x03 \x01(\x04\x12\x15\n\rfinish_reason\x18\x04 \x01(\t\x12\"\n\x05usage\x18\x05 \x01(\x0b\x32\x13.inference.v1.Usage\x12\x15\n\rgeneration_id\x18\x06 \x01(\t\"9\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\r\"0\n\x17\x43\x61ncelGenerationRequest\x12\x15\n\rgeneration_id\x18\x01 \x01(\t\"\x1a\n\x18\x43\x61ncelGenerationResponse\"\x13\n\x11ListModelsRequest\"9\n\x12ListModelsResponse\x12#\n\x06models\x18\x01 \x03(\x0b\x32\x13.inference.v1.Model\"\x8a\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x03 \x01(\r\x12\x15\n\rsupports_chat\x18\x04 \x01(\x08\x12\x19\n\x11supports_complete\x18\x05 \x01(\x08\x12\x19\n\x11supports_continue\x18\x06 \x01(\x08\"4\n\tEdgeFrame\x12\'\n\x08\x63ommands\x18\x01 \x03(\x0b\x32\x15.inference.v1.Command\"\x98\x02\n\x07\x43ommand\x12\x0e\n\x06stream\x18\x01 \x01(\r\x12-\n\x04open\x18\x02 \x01(\x0b\x32\x1d.inference.v1.GenerateRequestH\x00\x12&\n\x06\x61ttach\x18\x03 \x01(\x0b\x32\x14.inference.v1.AttachH\x00\x12&\n\x06\x64\x65tach\x18\x04 \x01(\x0b\x32\x14.inference.v1.DetachH\x00\x12$\n\x05pause\x18\x05 \x01(\x0b\x32\x13.inference.v1.PauseH\x00\x12&\n\x06resume\x18\x06 \x01(\x0b\x32\x14.inference.v1.ResumeH\x00\x12&\n\x06\x63\x61ncel\x18\x07 \x01(\x0b\x32\x14.inference.v1.CancelH\x00\x42\x08\n\x06\x61\x63tion\"3\n\x06\x41ttach\x12\x15\n\rgeneration_id\x18\x01 \x01(\t\x12\x12\n\nnext_index\x18\x02 \x01(\x04\"\x08\n\x06\x44\x65tach\"\x07\n\x05Pause\"\x08\n\x06Resume\"\x08\n\x06\x43\x61ncel\"\x84\x02\n\x0bWorkerFrame\x12\"\n\x05hello\x18\x01 \x01(\x0b\x32\x13.inference.v1.Hello\x12 \n\x04load\x18\x02 \x01(\x0b\x32\x12.inference.v1.Load\x12$\n\x06opened\x18\x03 \x03(\x0b\x32\x14.inference.v1.Opened\x12&\n\x07refused\x18\x04 \x03(\x0b\x32\x15.inference.v1.Refused\x12\x13\n\x0btext_stream\x18\x05 \x03(\r\x12\x0c\n\x04text\x18\x06 \x03(\t\x12\x17\n\x0ftext_next_index\x18\x07 \x03(\x04\x12%\n\x07\x65ndings\x18\x08 \x03(\x0b\x32\x14.inference.v1.Ending\"?\n\x05Hello\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12#\n\x06models\x18\x02 \x03(\x0b\x32\x13.inference.v1.Model\">\n\x04Load\x12\x0f\n\x07running\x18\x01 \x01(\r\x12\x13\n\x0bmax_streams\x18\x02 \x01(\r\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\"C\n\x06Opened\x12\x0e\n\x06stream\x18\x01 \x01(\r\x12\x15\n\rgeneration_id\x18\x02 \x01(\t\x12\x12\n\nnext_index\x18\x03 \x01(\x04\"?\n\x07Refused\x12\x0e\n\x06stream\x18\x01 \x01(\r\x12$\n\x06status\x18\x02 \x01(\x0b\x32\x14.inference.v1.Status\"w\n\x06\x45nding\x12\x0e\n\x06stream\x18\x01 \x01(\r\x12*\n\x08\x66inished\x18\x02 \x01(\x0b\x32\x16.inference.v1.FinishedH\x00\x12&\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x14.inference.v1.StatusH\x00\x42\t\n\x07outcome\"E\n\x08\x46inished\x12\x15\n\rfinish_reason\x18\x01 \x01(\t\x12\"\n\x05usage\x18\x02 \x01(\x0b\x32\x13.inference.v1.Usage\"6\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t2\xda\x02\n\x0e\x41IAgentService\x12P\n\x12GenerateTextStream\x12\x1d.inference.v1.GenerateRequest\x1a\x19.inference.v1.StreamChunk0\x01\x12\x42\n\x08\x45xchange\x12\x17.inference.v1.EdgeFrame\x1a\x19.inference.v1.WorkerFrame(\x01\x30\x01\x12\x61\n\x10\x43\x61ncelGeneration\x12%.inference.v1.CancelGenerationRequest\x1a&.inference.v1.CancelGenerationResponse\x12O\n\nListModels\x12\x1f.inference.v1.ListModelsRequest\x1a .inference.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16protos/inference.proto\x12\x0cinference.v1\"\x94\x03\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06prompt\x18\x02 \x01(\t\x12+\n\x08messages\x18\x03 \x03(\x0b\x32\x19.inference.v1.ChatMessage\x12(\n\x08sampling\x18\x04 \x01(\x0b\x32\x16.inference.v1.Sampling\x12\x17\n\x0fmin_chunk_chars\x18\x05 \x01(\r\x12\x12\n\ntimeout_ms\x18\x06 \x01(\r\x12\x30\n\x0c\x63ontinuation\x18\x07 \x01(\x0b\x32\x1a.inference.v1.Continuation\x12H\n\x0e\x65ngine_options\x18\x08 \x03(\x0b\x32\x30.inference.v1.GenerateRequest.EngineOptionsEntry\x12\x18\n\x10resume_window_ms\x18\t \x01(\r\x12\x12\n\nraw_prompt\x18\n \x01(\x08\x1a\x34\n\x12\x45ngineOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\",\n\x0b\x43hatMessage\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\t\"\xa4\x01\n\x08Sampling\x12\x17\n\nmax_tokens\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x18\n\x0btemperature\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\x05top_p\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x11\n\x04seed\x18\x04 \x01(\rH\x03\x88\x01\x01\x12\x0c\n\x04stop\x18\x05 \x03(\tB\r\n\x0b_max_tokensB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x07\n\x05_seed\"0\n\x0c\x43ontinuation\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nnext_index\x18\x02 \x01(\x04\"\x94\x01\n\x0bStreamChunk\x12\r\n\x05\x64\x65lta\x18\x01 \x01(\t\x12\x10\n\x08is_final\x18\x02 \x01(\x08\x12\x12\n\nnext_index\x18\x03 \x01(\x04\x12\x15\n\rfinish_reason\x18\x04 \x01(\t\x12\"\n\x05usage\x18\x05 \x01(\x0b\x32\x13.inference.v1.Usage\x12\x15\n\rgeneration_id\x18\x06 \x01(\t\"9\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\r\"0\n\x17\x43\x61ncelGenerationRequest\x12\x15\n\rgeneration_id\x18\x01 \x01(\t\"\x1a\n\x18\x43\x61ncelGenerationResponse\"\x13\n\x11ListModelsRequest\"9\n\x12ListModelsResponse\x12#\n\x06models\x18\x01 \x03(\x0b\x32\x13.inference.v1.Model\"\x8a\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\x16\n\x0e\x63ontext_tokens\x18\x03 \x01(\r\x12\x15\n\rsupports_chat\x18\x04 \x01(\x08\x12\x19\n\x11supports_complete\x18\x05 \x01(\x08\x12\x19\n\x11supports_continue\x18\x06 \x01(\x08\"N\n\tEdgeFrame\x12\'\n\x08\x63ommands\x18\x01 \x03(\x0b\x32\x15.inference.v1.Command\x12\x18\n\x10interval_percent\x18\x02 \x01(\r\"\xad\x02\n\x07\x43ommand\x12\x0e\n\x06stream\x18\x01 \x01(\r\x12-\n\x04open\x18\x02 \x01(\x0b\x32\x1d.inference.v1.GenerateRequestH\x00\x12&\n\x06\x61ttach\x18\x03 \x01(\x0b\x32\x14.inference.v1.AttachH\x00\x12&\n\x06\x64\x65tach\x18\x04 \x01(\x0b\x32\x14.inference.v1.DetachH\x00\x12$\n\x05pause\x18\x05 \x01(\x0b\x32\x13.inference.v1.PauseH\x00\x12&\n\x06resume\x18\x06 \x01(\x0b\x32\x14.inference.v1.ResumeH\x00\x12&\n\x06\x63\x61ncel\x18\x07 \x01(\x0b\x32\x14.inference.v1.CancelH\x00\x12\x13\n\x0binterval_ms\x18\x08 \x01(\rB\x08\n\x06\x61\x63tion\"3\n\x06\x41ttach\x12\x15\n\rgeneration_id\x18\x01 \x01(\t\x12\x12\n\nnext_index\x18\x02 \x01(\x04\"\x08\n\x06\x44\x65tach\"\x07\n\x05Pause\"\x08\n\x06Resume\"\x08\n\x06\x43\x61ncel\"\x84\x02\n\x0bWorkerFrame\x12\"\n\x05hello\x18\x01 \x01(\x0b\x32\x13.inference.v1.Hello\x12 \n\x04load\x18\x02 \x01(\x0b\x32\x12.inference.v1.Load\x12$\n\x06opened\x18\x03 \x03(\x0b\x32\x14.inference.v1.Opened\x12&\n\x07refused\x18\x04 \x03(\x0b\x32\x15.inference.v1.Refused\x12\x13\n\x0btext_stream\x18\x05 \x03(\r\x12\x0c\n\x04text\x18\x06 \x03(\t\x12\x17\n\x0ftext_next_index\x18\x07 \x03(\x04\x12%\n\x07\x65ndings\x18\x08 \x03(\x0b\x32\x14.inference.v1.Ending\"?\n\x05Hello\x12\x11\n\tworker_id\x18\x01 \x01(\t\x12#\n\x06models\x18\x02 \x03(\x0b\x32\x13.inference.v1.Model\">\n\x04Load\x12\x0f\n\x07running\x18\x01 \x01(\r\x12\x13\n\x0bmax_streams\x18\x02 \x01(\r\x12\x10\n\x08\x64raining\x18\x03 \x01(\x08\"C\n\x06Opened\x12\x0e\n\x06stream\x18\x01 \x01(\r\x12\x15\n\rgeneration_id\x18\x02 \x01(\t\x12\x12\n\nnext_index\x18\x03 \x01(\x04\"?\n\x07Refused\x12\x0e\n\x06stream\x18\x01 \x01(\r\x12$\n\x06status\x18\x02 \x01(\x0b\x32\x14.inference.v1.Status\"w\n\x06\x45nding\x12\x0e\n\x06stream\x18\x01 \x01(\r\x12*\n\x08\x66inished\x18\x02 \x01(\x0b\x32\x16.inference.v1.FinishedH\x00\x12&\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x14.inference.v1.StatusH\x00\x42\t\n\x07outcome\"E\n\x08\x46inished\x12\x15\n\rfinish_reason\x18\x01 \x01(\t\x12\"\n\x05usage\x18\x02 \x01(\x0b\x32\x13.inference.v1.Usage\"6\n\x06Status\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x66ield\x18\x03 \x01(\t2\xda\x02\n\x0e\x41IAgentService\x12P\n\x12GenerateTextStream\x12\x1d.inference.v1.GenerateRequest\x1a\x19.inference.v1.StreamChunk0\x01\x12\x42\n\x08\x45xchange\x12\x17.inference.v1.EdgeFrame\x1a\x19.inference.v1.WorkerFrame(\x01\x30\x01\x12\x61\n\x10\x43\x61ncelGeneration\x12%.inference.v1.CancelGenerationRequest\x1a&.inference.v1.CancelGenerationResponse\x12O\n\nListModels\x12\x1f.inference.v1.ListModelsRequest\x1a .inference.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,35 +58,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODEL']._serialized_start=1079
   _globals['_MODEL']._serialized_end=1217
   _globals['_EDGEFRAME']._serialized_start=1219
-  _globals['_EDGEFRAME']._serialized_end=1271
-  _globals['_COMMAND']._serialized_start=1274
-  _globals['_COMMAND']._serialized_end=1554
-  _globals['_ATTACH']._serialized_start=1556
-  _globals['_ATTACH']._serialized_end=1607
-  _globals['_DETACH']._serialized_start=1609
-  _globals['_DETACH']._serialized_end=1617
-  _globals['_PAUSE']._serialized_start=1619
-  _globals['_PAUSE']._serialized_end=1626
-  _globals['_RESUME']._serialized_start=1628
-  _globals['_RESUME']._serialized_end=1636
-  _globals['_CANCEL']._serialized_start=1638
-  _globals['_CANCEL']._serialized_end=1646
-  _globals['_WORKERFRAME']._serialized_start=1649
-  _globals['_WORKERFRAME']._serialized_end=1909
-  _globals['_HELLO']._serialized_start=1911
-  _globals['_HELLO']._serialized_end=1974
-  _globals['_LOAD']._serialized_start=1976
-  _globals['_LOAD']._serialized_end=2038
-  _globals['_OPENED']._serialized_start=2040
-  _globals['_OPENED']._serialized_end=2107
-  _globals['_REFUSED']._serialized_start=2109
-  _globals['_REFUSED']._serialized_end=2172
-  _globals['_ENDING']._serialized_start=2174
-  _globals['_ENDING']._serialized_end=2293
-  _globals['_FINISHED']._serialized_start=2295
-  _globals['_FINISHED']._serialized_end=2364
-  _globals['_STATUS']._serialized_start=2366
-  _globals['_STATUS']._serialized_end=2420
-  _globals['_AIAGENTSERVICE']._serialized_start=2423
-  _globals['_AIAGENTSERVICE']._serialized_end=2769
+  _globals['_EDGEFRAME']._serialized_end=1297
+  _globals['_COMMAND']._serialized_start=1300
+  _globals['_COMMAND']._serialized_end=1601
+  _globals['_ATTACH']._serialized_start=1603
+  _globals['_ATTACH']._serialized_end=1654
+  _globals['_DETACH']._serialized_start=1656
+  _globals['_DETACH']._serialized_end=1664
+  _globals['_PAUSE']._serialized_start=1666
+  _globals['_PAUSE']._serialized_end=1673
+  _globals['_RESUME']._serialized_start=1675
+  _globals['_RESUME']._serialized_end=1683
+  _globals['_CANCEL']._serialized_start=1685
+  _globals['_CANCEL']._serialized_end=1693
+  _globals['_WORKERFRAME']._serialized_start=1696
+  _globals['_WORKERFRAME']._serialized_end=1956
+  _globals['_HELLO']._serialized_start=1958
+  _globals['_HELLO']._serialized_end=2021
+  _globals['_LOAD']._serialized_start=2023
+  _globals['_LOAD']._serialized_end=2085
+  _globals['_OPENED']._serialized_start=2087
+  _globals['_OPENED']._serialized_end=2154
+  _globals['_REFUSED']._serialized_start=2156
+  _globals['_REFUSED']._serialized_end=2219
+  _globals['_ENDING']._serialized_start=2221
+  _globals['_ENDING']._serialized_end=2340
+  _globals['_FINISHED']._serialized_start=2342
+  _globals['_FINISHED']._serialized_end=2411
+  _globals['_STATUS']._serialized_start=2413
+  _globals['_STATUS']._serialized_end=2467
+  _globals['_AIAGENTSERVICE']._serialized_start=2470
+  _globals['_AIAGENTSERVICE']._serialized_end=2816
 # @@protoc_insertion_point(module_scope)

@@ -395,6 +395,11 @@ class EdgeFrame(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     COMMANDS_FIELD_NUMBER: _builtins.int
+    INTERVAL_PERCENT_FIELD_NUMBER: _builtins.int
+    interval_percent: _builtins.int
+    """From now on the intervals of all streams of this call count so many percent: more than 100 when the edge has more to do
+    than it can. 0: as before.
+    """
     @_builtins.property
     def commands(self) -> _containers.RepeatedCompositeFieldContainer[Global___Command]:
         """Carried out in order."""
@@ -403,10 +408,11 @@ class EdgeFrame(_message.Message):
         self,
         *,
         commands: _abc.Iterable[Global___Command] | None = ...,
+        interval_percent: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commands", b"commands", "interval_percent", b"interval_percent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -423,8 +429,14 @@ class Command(_message.Message):
     PAUSE_FIELD_NUMBER: _builtins.int
     RESUME_FIELD_NUMBER: _builtins.int
     CANCEL_FIELD_NUMBER: _builtins.int
+    INTERVAL_MS_FIELD_NUMBER: _builtins.int
     stream: _builtins.int
     """The edge's number for a stream: one reader of one generation. New with `open` and `attach`, never used twice on a call."""
+    interval_ms: _builtins.int
+    """With `open` and `attach`: the stream's text comes once per so long, all that there is; only its first text and its
+    ending come at once. A reader that re-times its text anyway spares both sides what it would put together again.
+    0: with every frame.
+    """
     @_builtins.property
     def open(self) -> Global___GenerateRequest:
         """Start a generation and read it from its first entry. Answered by Opened or Refused."""
@@ -459,10 +471,11 @@ class Command(_message.Message):
         pause: Global___Pause | None = ...,
         resume: Global___Resume | None = ...,
         cancel: Global___Cancel | None = ...,
+        interval_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attach", b"attach", "cancel", b"cancel", "detach", b"detach", "open", b"open", "pause", b"pause", "resume", b"resume"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attach", b"attach", "cancel", b"cancel", "detach", b"detach", "open", b"open", "pause", b"pause", "resume", b"resume", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "attach", b"attach", "cancel", b"cancel", "detach", b"detach", "interval_ms", b"interval_ms", "open", b"open", "pause", b"pause", "resume", b"resume", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_action: _TypeAlias = _typing.Literal["open", "attach", "detach", "pause", "resume", "cancel"]  # noqa: Y015
     _WhichOneofArgType_action: _TypeAlias = _typing.Literal["action", b"action"]  # noqa: Y015

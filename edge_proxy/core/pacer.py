@@ -40,6 +40,7 @@ class Pacer:
 
     __slots__ = (
         "_begin",
+        "_chore_at",
         "_ending",
         "_flush_at",
         "_held",
@@ -69,14 +70,15 @@ class Pacer:
         self._pings = 1  # the number of the next one
         self._ping_at = now + ping_interval_s
         self.deadline = now + timeout_s
-        self.due = min(self._ping_at, self.deadline)  # when poll() has something to say
+        self._chore_at = min(self._ping_at, self.deadline)  # what is due besides text
+        self.due = self._chore_at  # when poll() has something to say
 
     def push(self, text: str, next_index: int, *, now: float) -> None:
         """Take new text, and the log's index behind it."""
         if self._ending is not None:
             return
         if not self._held:
-            self._flush_at = max(now, self._next_flush)
+            self._flush_at = now if now > self._next_flush else self._next_flush
             self.due = min(self.due, self._flush_at)
         self._held.append(text)
         self.held_chars += len(text)
@@ -97,16 +99,13 @@ class Pacer:
             return self._close(self._ending)
         events: list[Event] = []
         if soon >= self._flush_at:
-            events.append(self._flush(now))
+            events.append(Delta(self._take(), self.next_index))
+            self._flush_at = inf
+            self._next_flush = now + self._interval_s
         if soon >= self._ping_at:
             events.append(self._ping(now))
-        self.due = min(self._flush_at, self._ping_at, self.deadline)
+        self.due = self._flush_at if self._flush_at < self._chore_at else self._chore_at
         return events
-
-    def _flush(self, now: float) -> Delta:
-        self._flush_at = inf
-        self._next_flush = now + self._interval_s
-        return Delta(self._take(), self.next_index)
 
     def _ping(self, now: float) -> Ping:
         """Multiples of the interval since the beginning, however late this poll is; those missed are skipped."""
@@ -114,6 +113,7 @@ class Pacer:
         while self._ping_at <= now + ROUNDING_S:  # once, or twice where the division was rounded down
             self._pings += 1
             self._ping_at = self._begin + self._pings * self._ping_interval_s
+        self._chore_at = min(self._ping_at, self.deadline)
         return Ping()
 
     def _take(self) -> str:

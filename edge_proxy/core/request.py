@@ -19,7 +19,8 @@ class GenerationRequest:
     None leaves a value to the worker, or to the edge's own settings.
 
     `resume_window_s` is how long the worker keeps the generation when its reader is gone; 0 cancels it at once.
-    `batch_interval_s` is how the client wants its stream paced; the worker does not learn of it.
+    `batch_interval_s` is how the client wants its stream paced; the worker is told, so that it puts together in one
+    piece what would be put together anyway.
     """
 
     model: str = ""

@@ -14,15 +14,18 @@ HEADERS = (
 LAST_EVENT_ID_CHARS = 128
 
 
-def quote(text: str) -> str:
-    """The text as a JSON string: ASCII only, so that no reader can stumble over U+2028 or a lone surrogate."""
-    return encode_basestring_ascii(text)
+quote = encode_basestring_ascii
+"""The text as a JSON string: ASCII only, so that no reader can stumble over U+2028 or a lone surrogate."""
 
 
 def event(name: str, data: str, event_id: str = "") -> bytes:
     """One event. `data` is one line of JSON in ASCII; `name` and `event_id` are ours."""
-    identity = f"id: {event_id}\n" if event_id else ""
-    return f"event: {name}\n{identity}data: {data}\n\n".encode("ascii")
+    return f"{head(name, event_id)}\ndata: {data}\n\n".encode("ascii")
+
+
+def head(name: str, event_id: str = "") -> str:
+    """An event's lines before its data, without the last line's end: for who writes many that begin alike."""
+    return f"event: {name}\nid: {event_id}" if event_id else f"event: {name}"
 
 
 def comment(text: str) -> bytes:

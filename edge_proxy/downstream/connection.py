@@ -1,37 +1,94 @@
-"""uvicorn's HTTP/1.1 connection, with a short way out for the body of a stream.
+"""uvicorn's HTTP/1.1 connection, guarded, and with a short way out for the body of a stream.
 
-An ASGI send passes through every middleware's wrapper, a state machine and a task that must be woken first: for one
-event that costs several times the write itself. A stream whose response has begun may write its chunks here instead,
-from a timer. Head and end still go the long way, so that uvicorn knows all it must.
+Guarded, because the parser below (llhttp) is strict about almost everything that a proxy in front might read otherwise,
+but takes heads of any length and any number of Host fields.
+
+A short way out, because an ASGI send passes through every middleware's wrapper and a task that must be woken first: for
+one event that costs several times the write itself. A stream whose response has begun may write its chunks here
+instead. Head and end still go the long way, so that uvicorn knows all it must.
 """
 
 import asyncio
 from collections.abc import Callable
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD_BYTES = 16_384
+VERSIONS = ("1.0", "1.1")
 
 
-class Connection(H11Protocol):
-    """Known to a request as `scope["state"]["connection"]`."""
+class Malformed(Exception):
+    """This request is not taken; uvicorn answers 400 and closes the connection."""
 
-    on_writable: Callable[[], None] | None = None  # called when a full socket takes bytes again
 
-    @property
-    def writable(self) -> bool:
-        """The socket takes bytes: what is written does not pile up here."""
-        return not self.flow.write_paused
+class Wire:
+    """The short way out."""
+
+    __slots__ = ("full", "on_free", "write")
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self.write = write
+        self.full = False  # what is written piles up here, because the client does not take it
+        self.on_free: Callable[[], None] | None = None  # called when it takes bytes again
+
+
+class Connection(HttpToolsProtocol):
+    """A request finds its wire in `scope["state"]["wire"]`."""
+
+    _in_head = False
+    _head_bytes = 0  # of the fields that are whole, and of what came in reads that did not end the head
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """See asyncio."""
         super().connection_made(transport)
-        self.app_state = self.app_state | {"connection": self}
+        self.wire = Wire(transport.write)
+        self.app_state = self.app_state | {"wire": self.wire}
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+                self.send_400_response("The head of the request is too long.")
+
+    def on_message_begin(self) -> None:
+        """See httptools."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_url(self, url: bytes) -> None:
+        """See httptools."""
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """See httptools."""
+        super().on_header(name, value)
+        self._count(len(name) + len(value))
+
+    def on_headers_complete(self) -> None:
+        """See httptools."""
+        self._in_head = False
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        version = self.parser.get_http_version()
+        if version not in VERSIONS or hosts > 1 or (hosts == 0 and version == "1.1"):  # RFC 9112, sections 2.3 and 3.2
+            raise Malformed
+        super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        """See asyncio."""
+        super().pause_writing()
+        self.wire.full = True
 
     def resume_writing(self) -> None:
         """See asyncio."""
         super().resume_writing()
-        if self.on_writable:
-            self.on_writable()
+        self.wire.full = False
+        if self.wire.on_free:
+            self.wire.on_free()
 
-    def write_chunk(self, data: bytes) -> None:
-        """Write a chunk of a body whose head has said that it is chunked: RFC 9112, section 7.1."""
-        self.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise Malformed

@@ -6,46 +6,50 @@ from collections.abc import Callable, Sequence
 
 from edge_proxy.core.events import Event
 from edge_proxy.dialects.base import Encoder
-from edge_proxy.downstream.connection import Connection
+from edge_proxy.downstream.connection import Wire
 from edge_proxy.downstream.stream import Stream
 
 
 class Pump:
-    """Stands between a stream and its connection until the stream's last event, which it leaves to who waits for it."""
+    """Stands between a stream and its wire until the stream's last event, which it leaves to who waits for it."""
 
-    __slots__ = ("_connection", "_encoder", "_last", "_stream")
+    __slots__ = ("_encoder", "_last", "_stream", "_wire")
 
-    def __init__(self, stream: Stream, encoder: Encoder, connection: Connection) -> None:
+    def __init__(self, stream: Stream, encoder: Encoder, wire: Wire) -> None:
         self._stream = stream
         self._encoder = encoder
-        self._connection = connection
+        self._wire = wire
         self._last: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> bytes:
         """Write until the stream is closed; its last bytes, which leave with the end of the body."""
-        self._connection.on_writable = self.turn
+        self._wire.on_free = self._stream.poke
         self._stream.listen(self.turn)
         try:
-            self.turn()
+            self._stream.poke()
             return await self._last
         finally:
-            self._stream.listen(None)
-            self._connection.on_writable = None
+            self._let_go()
 
-    def turn(self) -> None:
+    def turn(self, now: float) -> None:
         """Write what is due, if the client takes it: else it waits in the pacer, as one batch."""
-        if self._last.done() or not (self._connection.writable or self._stream.failure):
+        stream, wire = self._stream, self._wire
+        if wire.full and not stream.failure:
             return
         try:
-            self._write(self._stream.take())
+            events = stream.take(now)
+            if events and not stream.closed:
+                data = encode(self._encoder, events)
+                wire.write(b"%x\r\n%b\r\n" % (len(data), data))  # a chunk: RFC 9112, section 7.1
+            elif events:
+                self._last.set_result(encode(self._encoder, events))
         except Exception as error:
+            self._let_go()
             self._last.set_exception(error)
 
-    def _write(self, events: Sequence[Event]) -> None:
-        if self._stream.closed:
-            self._last.set_result(encode(self._encoder, events))
-        elif events:
-            self._connection.write_chunk(encode(self._encoder, events))
+    def _let_go(self) -> None:
+        self._stream.listen(None)
+        self._wire.on_free = None
 
 
 def encode(encoder: Encoder, events: Sequence[Event], *, clock: Callable[[], float] = time.time) -> bytes:

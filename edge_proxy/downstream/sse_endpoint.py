@@ -15,7 +15,6 @@ from starlette.types import Receive, Scope, Send
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Opened
 from edge_proxy.dialects.base import Dialect, Encoder
-from edge_proxy.downstream.connection import Connection
 from edge_proxy.downstream.pump import Pump, encode
 from edge_proxy.downstream.stream import Stream
 
@@ -77,9 +76,9 @@ class SSEResponse(Response):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         encoder = self._dialect.encoder(generation_id)
         await send({"type": "http.response.body", "body": encoder.begin(), "more_body": True})
-        connection = scope.get("state", {}).get("connection")
-        if isinstance(connection, Connection) and scope["http_version"] == "1.1":
-            last = await Pump(self._stream, encoder, connection).run()
+        wire = scope.get("state", {}).get("wire")
+        if wire and scope["http_version"] == "1.1":
+            last = await Pump(self._stream, encoder, wire).run()
         else:  # another server than ours, or a client that knows no chunks
             last = await self._send_all(encoder, send)
         await send({"type": "http.response.body", "body": last, "more_body": False})

@@ -31,6 +31,7 @@ class Stream:
         "_source",
         "_ticker",
         "_waiter",
+        "closed",
         "failure",
         "on_fail",
     )
@@ -41,17 +42,13 @@ class Stream:
         self._source: Source | None = None
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
-        self._on_due: Callable[[], None] | None = None
+        self._on_due: Callable[[float], None] | None = None
         self._asked: list[float] = []  # when the ticker will call; the next of these is the last
         self._left = False
+        self.closed = False  # the last event has been given out
         self.failure: Failure | None = None  # why this side ended it
         self.on_fail: Callable[[], object] | None = None  # told of that, while the worker is asked
         self._ask(pacer.deadline)  # counts from here on, also while the worker is asked or the writer can not write
-
-    @property
-    def closed(self) -> bool:
-        """The last event has been given out."""
-        return self._pacer.closed
 
     def attach(self, source: Source) -> None:
         """Know what is being read, to pause and to leave it."""
@@ -61,16 +58,20 @@ class Stream:
 
     def push(self, text: str, next_index: int, *, now: float) -> None:
         """See `Reader`."""
-        self._pacer.push(text, next_index, now=now)
-        if self._pacer.held_chars > PAUSE_CHARS and not self._paused and self._source:
+        pacer = self._pacer
+        pacer.push(text, next_index, now=now)
+        if pacer.held_chars > PAUSE_CHARS and not self._paused and self._source:
             self._paused = True
             self._source.pause()
-        self._arm(now)
+        if self._on_due and pacer.due <= now + ROUNDING_S:
+            self._on_due(now)  # as _arm would: this is the most frequent of its cases
+        else:
+            self._arm(now)
 
     def end(self, ending: Outcome | Failure, *, now: float) -> None:
         """See `Reader`."""
         self._pacer.end(ending, now=now)
-        self._wake()
+        self._wake(now)
 
     def fail(self, code: Code) -> None:
         """End the stream from this side."""
@@ -88,24 +89,29 @@ class Stream:
         if self._source:
             self._source.leave()
 
-    def listen(self, on_due: Callable[[], None] | None) -> None:
+    def listen(self, on_due: Callable[[float], None] | None) -> None:
         """Call `on_due` when `take` has something to give: for who does not wait in `next`."""
         self._on_due = on_due
 
-    def take(self) -> list[Event]:
-        """The events that are due now."""
-        now = self._ticker.now()
-        events = self._pacer.poll(now=now)
-        if self._paused and self._pacer.held_chars == 0 and self._source:
+    def poke(self) -> None:
+        """Call who listens, now."""
+        self._wake(self._ticker.now())
+
+    def take(self, now: float) -> list[Event]:
+        """The events that are due at `now`."""
+        pacer, asked = self._pacer, self._asked
+        events = pacer.poll(now=now)
+        self.closed = pacer.closed
+        if self._paused and pacer.held_chars == 0 and self._source:
             self._paused = False
             self._source.resume()
-        if self._pacer.due > now + ROUNDING_S:
+        if not asked or pacer.due < asked[-1]:
             self._arm(now)
         return events
 
     async def next(self) -> list[Event]:
         """The events that are due, waiting for one to be."""
-        while not (events := self.take()):
+        while not (events := self.take(self._ticker.now())):
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         return events
@@ -122,7 +128,7 @@ class Stream:
         """Wake the writer if something is due, else see to it that the ticker calls when it is."""
         due = self._pacer.due
         if due <= now + ROUNDING_S:
-            self._wake()
+            self._wake(now)
         elif due < (self._asked[-1] if self._asked else inf):
             self._ask(due)
 
@@ -130,8 +136,8 @@ class Stream:
         self._asked.append(at)
         self._ticker.add(self, at)
 
-    def _wake(self) -> None:
+    def _wake(self, now: float) -> None:
         if self._on_due:
-            self._on_due()
+            self._on_due(now)
         elif self._waiter and not self._waiter.done():
             self._waiter.set_result(None)

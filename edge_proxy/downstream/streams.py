@@ -12,6 +12,8 @@ from edge_proxy.downstream.sse_endpoint import SSEResponse
 from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
 
+DISTANCE = 0.8  # of the batch interval, between two deltas at least: the worker keeps the beat
+
 
 @dataclass(slots=True, kw_only=True)
 class Streams:
@@ -41,7 +43,7 @@ class Streams:
         """
         request = self.admit(asked)
         pacer = Pacer(
-            interval_s=request.batch_interval_s or 0.0,
+            interval_s=DISTANCE * (request.batch_interval_s or 0.0),
             ping_interval_s=self.ping_interval_s,
             timeout_s=request.timeout_s or 0.0,
             now=self.ticker.now(),

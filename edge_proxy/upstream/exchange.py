@@ -31,11 +31,12 @@ class Exchange:
     """The streams of one call.
 
     Args:
-        wake: Called when there are commands to take.
+        wake: Called when there is something to take.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
+        self._interval_percent = 0  # to be told; 0: nothing to tell
         self._routes: dict[int, Route] = {}
         self._commands: list[pb.Command] = []
         self._last_number = 0
@@ -44,12 +45,16 @@ class Exchange:
         """How many streams there are."""
         return len(self._routes)
 
-    def open(self, request: pb.GenerateRequest, reader: Reader, answer: Answer) -> int:
-        """Start a generation for `reader`; `answer` gets its id, or why there is none. The stream's number."""
+    def open(self, request: pb.GenerateRequest, reader: Reader, answer: Answer, *, interval_s: float = 0.0) -> int:
+        """Start a generation for `reader`, who wants text every so often; `answer` gets its id, or why there is none.
+
+        Returns:
+            The stream's number.
+        """
         self._last_number += 1
         number = self._last_number
         self._routes[number] = Route(reader, answer)
-        self._command(pb.Command(stream=number, open=request))
+        self._command(pb.Command(stream=number, open=request, interval_ms=round(1000 * interval_s)))
         return number
 
     def pause(self, number: int) -> None:
@@ -67,10 +72,16 @@ class Exchange:
         if self._routes.pop(number, None):
             self._command(pb.Command(stream=number, detach=pb.Detach()))
 
+    def stretch(self, percent: int) -> None:
+        """Have all streams' intervals count so many percent."""
+        self._interval_percent = percent
+        self._wake()
+
     def take(self) -> pb.EdgeFrame | None:
-        """The commands since the last take; None if there are none."""
+        """What there is to tell since the last take; None if there is nothing."""
         commands, self._commands = self._commands, []
-        return pb.EdgeFrame(commands=commands) if commands else None
+        percent, self._interval_percent = self._interval_percent, 0
+        return pb.EdgeFrame(commands=commands, interval_percent=percent) if commands or percent else None
 
     def receive(self, frame: pb.WorkerFrame, *, now: float) -> None:
         """Hand on what a frame holds: answers first, then text, then endings."""

@@ -39,6 +39,7 @@ CHANNEL_OPTIONS = (
     # Each link has its own connection: a lost one takes no other with it.
     ("grpc.use_local_subchannel_pool", 1),
 )
+BREATH_S = 0.002  # between two frames of commands: those of a burst share one
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
 
@@ -85,6 +86,7 @@ class WorkerLink:
         self._timers = timers
         self._wake = asyncio.Event()
         self._exchange = Exchange(self._wake.set)
+        self._interval_percent = 100
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stub = rpc.AIAgentServiceStub(self._channel)
 
@@ -98,8 +100,8 @@ class WorkerLink:
         """How many streams this edge reads from it."""
         return len(self._exchange)
 
-    async def open(self, request: pb.GenerateRequest, reader: Reader) -> Opened:
-        """Start a generation.
+    async def open(self, request: pb.GenerateRequest, reader: Reader, *, interval_s: float = 0.0) -> Opened:
+        """Start a generation for a reader who wants text every so often.
 
         Raises:
             Refused: The worker does not take it, is lost, or does not answer in time.
@@ -111,7 +113,7 @@ class WorkerLink:
             if not answered.done():  # cancelled, or timed out in this very turn of the loop
                 answered.set_result(answer)
 
-        number = exchange.open(request, reader, on_answer)
+        number = exchange.open(request, reader, on_answer, interval_s=interval_s)
         try:
             async with asyncio.timeout(self._timers.answer_s):
                 answer = await answered
@@ -124,6 +126,12 @@ class WorkerLink:
         if isinstance(answer, Failure):
             raise Refused(answer)
         return Opened(answer, NumberedSource(exchange, number))
+
+    def stretch(self, percent: int) -> None:
+        """Have all streams' intervals count so many percent, those to come included."""
+        if percent != self._interval_percent:
+            self._interval_percent = percent
+            self._exchange.stretch(percent)
 
     async def cancel(self, generation_id: str) -> None:
         """Stop a generation, whoever reads it.
@@ -146,6 +154,8 @@ class WorkerLink:
             while True:
                 if await self._converse():
                     pause_s = FIRST_PAUSE_S
+                if _cancelling():  # gRPC loses a cancellation that meets the very beginning of a call
+                    raise asyncio.CancelledError
                 # Half to all of it, at random: edges that lost a worker together do not come back together.
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - no secret
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -202,14 +212,22 @@ class WorkerLink:
                 frame = self._exchange.take()
                 if frame:
                     await call.write(frame)
+                    await asyncio.sleep(BREATH_S)
 
     def _lose(self) -> bool:
         """The call is over: a new exchange for the next one. Whether there had been a hello."""
         greeted = bool(self.worker_id)
-        task = asyncio.current_task()
-        if greeted and not (task and task.cancelling()):  # else it is the edge that goes
+        if greeted and not _cancelling():  # else it is the edge that goes
             log.warning("The worker %s at %s is lost, with %d streams.", self.worker_id, self.address, self.streams)
         self.worker_id = ""
         exchange, self._exchange = self._exchange, Exchange(self._wake.set)
+        if self._interval_percent != 100:
+            self._exchange.stretch(self._interval_percent)
         exchange.lost(now=asyncio.get_running_loop().time())
         return greeted
+
+
+def _cancelling() -> bool:
+    """Whether this very task is asked to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -9,6 +9,8 @@ from edge_proxy.core.request import GenerationRequest
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from edge_proxy.upstream.translate import to_message
 
+STEP_PERCENT = 5  # workers are told of a stretch in steps of so much
+
 
 class Workers:
     """A link to each address."""
@@ -32,13 +34,21 @@ class Workers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def stretch(self, factor: float) -> None:
+        """Have the text of all streams come in intervals so many times as long as was asked for."""
+        percent = round(100 * factor / STEP_PERCENT) * STEP_PERCENT
+        for link in self._links:
+            link.stretch(percent)
+
     async def open(self, request: GenerationRequest, reader: Reader) -> Opened:
         """Start a generation on the worker with the most room.
 
         Raises:
             Refused: No worker is there, none serves the model, or the one chosen does not take it.
         """
-        return await self._choose(request.model).open(to_message(request), reader)
+        return await self._choose(request.model).open(
+            to_message(request), reader, interval_s=request.batch_interval_s or 0.0
+        )
 
     async def cancel(self, generation_id: str) -> None:
         """Stop a generation, wherever it runs.

@@ -5,31 +5,31 @@ cost a thousand list entries, not a thousand tasks that sleep.
 """
 
 import asyncio
-import heapq
 import time
 from collections.abc import Callable, Mapping
 
 from inference_worker.engines.base import Finish, Model, Run, Sink
 from inference_worker.engines.script import Options, Script, parse_options
 from inference_worker.request import Request
+from inference_worker.slots import SlotQueue
 from inference_worker.status import EngineError
 
-MIN_SLEEP_S = 0.001  # tokens due within the same millisecond are made in one go
-BURST_TOKENS = 256  # made for one stream before the others get their turn
+SLOT_S = 0.005  # tokens due within the same 5 ms are made in one go, at its end; a stream's first at once
+ROUNDING_S = 1e-6  # what is due so soon is due: instants that should be equal differ in their last digits
+BURST_TOKENS = 1024  # made for one stream before the others get their turn
 
 
 class Player:
     """One request being played: what comes next, and when."""
 
     __slots__ = (
-        "_begin",
-        "_end",
         "_index",
         "_on_done",
         "_options",
         "_period_s",
         "_push",
-        "_script",
+        "_stop_at",
+        "_token",
         "due",
         "gone",
     )
@@ -44,34 +44,32 @@ class Player:
         now: float,
     ) -> None:
         self._options = options
-        self._script = Script(request)
+        self._token = self._stamp if options.stamp else Script(request).token
         self._push = push
         self._on_done = on_done
         self._index = request.first_index
-        self._end = min(options.tokens, request.max_tokens or options.tokens)
+        end = max(self._index, min(options.tokens, request.max_tokens or options.tokens))
+        self._stop_at = min(at for at in (end, options.fail_at, options.stall_at) if at >= self._index)
         self._period_s = 1 / options.tokens_per_second if options.tokens_per_second > 0 else 0.0
         self.gone = False  # nobody wants the rest
-        # Absolute: token i is due at begin + i periods, however late the one before was.
-        self._begin = now + options.first_token_delay_ms / 1000 - self._index * self._period_s
-        self.due = self._begin + self._index * self._period_s
+        self.due = now + options.first_token_delay_ms / 1000  # of the next token
 
     def advance(self, now: float) -> bool:
         """Make the tokens that are due at `now`. False: there will be no more."""
-        period, token = self._period_s, self._stamp if self._options.stamp else self._script.token
-        for _ in range(BURST_TOKENS):
-            index = self._index
-            if index >= self._end or index in (self._options.fail_at, self._options.stall_at):
-                return self._stop(index)
-            if self.due > now:
-                return True
-            self._index = index + 1
-            self.due = self._begin + self._index * period
-            if not self._push(token(index)):
+        push, token, period, soon = self._push, self._token, self._period_s, now + ROUNDING_S
+        index, due = self._index, self.due
+        until = self._stop_at if period else min(self._stop_at, index + BURST_TOKENS)
+        while due <= soon and index < until:
+            if not push(token(index)):
                 self._on_done("length")
                 return False
-        return True
+            index += 1
+            due += period  # absolute: however late the token before was
+        self._index, self.due = index, due
+        return index < self._stop_at or self._stop(index)
 
     def _stop(self, index: int) -> bool:
+        """Say how it ended. Always False."""
         if index == self._options.fail_at:
             self._on_done(EngineError(f"The script says to fail at token {index}."))
         elif index != self._options.stall_at:
@@ -84,27 +82,23 @@ class Player:
 
 
 class Scheduler:
-    """Plays many requests from one queue, ordered by when each is due."""
+    """Plays many requests from one queue, by when each is due."""
 
     def __init__(self) -> None:
-        self._queue: list[tuple[float, int, Player]] = []
-        self._number = 0  # breaks ties, first come first served
+        self._queue: SlotQueue[Player] = SlotQueue(slot_s=SLOT_S)
 
-    def add(self, player: Player) -> None:
-        """Play `player` from its due time on."""
-        self._number += 1
-        heapq.heappush(self._queue, (player.due, self._number, player))
+    def add(self, player: Player, now: float) -> None:
+        """Play `player`: what is due at once, and the rest in its time."""
+        if player.due > now or player.advance(now):
+            self._queue.add(player, max(player.due, now))
 
     def advance(self, now: float) -> float | None:
         """Make all tokens that are due at `now`; when to be called again, None for not at all."""
-        queue = self._queue
-        while queue and queue[0][0] <= now:
-            _, number, player = queue[0]
+        queue, soon = self._queue, now + ROUNDING_S
+        for player in queue.pop(now):
             if not player.gone and player.advance(now):
-                heapq.heapreplace(queue, (max(player.due, now + MIN_SLEEP_S), number, player))
-            else:
-                heapq.heappop(queue)
-        return queue[0][0] if queue else None
+                queue.add(player, player.due if player.due > soon else soon)  # behind now: others get their turn
+        return queue.next()
 
 
 class ScriptedEngine:
@@ -139,7 +133,7 @@ class ScriptedEngine:
                 done.set_result(outcome)
 
         player = Player(request, options, push=sink.push, on_done=finish, now=loop.time())
-        self._scheduler.add(player)
+        self._scheduler.add(player, loop.time())
         self._tick()
         try:
             outcome = await done

@@ -12,7 +12,8 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from edge_proxy.server import MAX_HEAD_BYTES, Server, bind, serve
+from edge_proxy.downstream.connection import MAX_HEAD_BYTES
+from edge_proxy.server import Server, bind, serve
 from edge_proxy.settings import Settings
 from tests.edge_proxy.upstream.readers import eventually
 
@@ -95,7 +96,9 @@ class Endless:
 async def test_the_first_signal_tells_the_app_once_and_the_second_ends_at_once() -> None:
     app, told = Endless(), list[str]()
     listener = bind("127.0.0.1", 0)
-    config = uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=60)
+    config = uvicorn.Config(
+        app, http="httptools", ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=60
+    )
     server = Server(config, lambda: told.append("stop"))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await eventually(lambda: server.started)

@@ -16,7 +16,7 @@ class Bench:
     def __init__(self) -> None:
         self.registry = make_registry(OneRunEngine(say_nothing), max_streams=10_000)
         self.wakes: list[bool] = []
-        self.exchange = Exchange(self.registry, self.wakes.append)
+        self.exchange = Exchange(self.registry, self.wakes.append, slot_s=0.01)
 
     async def generation(self, **fields: Any) -> Generation:
         """A generation that says nothing by itself."""
@@ -24,17 +24,17 @@ class Bench:
         await asyncio.sleep(0)
         return generation
 
-    async def read(self, number: int) -> Generation:
+    async def read(self, number: int, *, interval_s: float = 0.0) -> Generation:
         """A generation that is read from its beginning, and whose opening the edge knows."""
         generation = await self.generation()
-        self.exchange.read(number, generation, 0)
+        self.exchange.read(number, generation, 0, interval_s=interval_s)
         self.frame()
         return generation
 
-    def frame(self) -> pb.WorkerFrame:
-        """What goes out now; the wakes so far are forgotten."""
+    def frame(self, *, now: float = 0.0) -> pb.WorkerFrame:
+        """What goes out at `now`; the wakes so far are forgotten."""
         self.wakes.clear()
-        return self.exchange.frame() or pb.WorkerFrame()
+        return self.exchange.frame(now=now) or pb.WorkerFrame()
 
     def all_frames(self) -> list[pb.WorkerFrame]:
         """What goes out until the exchange does not wake any more."""

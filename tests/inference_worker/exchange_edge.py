@@ -35,6 +35,9 @@ class Edge:
     def send(self, *commands: pb.Command) -> None:
         self._sent.put_nowait(pb.EdgeFrame(commands=commands))
 
+    def stretch(self, percent: int) -> None:
+        self._sent.put_nowait(pb.EdgeFrame(interval_percent=percent))
+
     def hang_up(self) -> None:
         self._sent.put_nowait(None)
 

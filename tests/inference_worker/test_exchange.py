@@ -1,3 +1,5 @@
+import pytest
+
 from inference_worker.generation import Finished
 from inference_worker.status import Code, Failed
 from protos import inference_pb2 as pb
@@ -15,7 +17,7 @@ async def test_a_read_is_answered_at_once() -> None:
     bench.exchange.read(7, generation, 5)
     assert bench.wakes == [True]
     assert bench.frame() == pb.WorkerFrame(opened=[pb.Opened(stream=7, generation_id=generation.id, next_index=5)])
-    assert bench.exchange.frame() is None
+    assert bench.exchange.frame(now=0) is None
 
 
 @in_virtual_time
@@ -106,7 +108,7 @@ async def test_the_ending_comes_behind_all_text_and_nothing_behind_it() -> None:
     assert rows(frame) == [(1, "a", 1)]
     assert list(frame.endings) == [pb.Ending(stream=1, finished=pb.Finished(finish_reason="stop", usage=usage))]
     assert generation.readers == 0
-    assert bench.exchange.frame() is None
+    assert bench.exchange.frame(now=0) is None
 
 
 @in_virtual_time
@@ -129,7 +131,7 @@ async def test_a_paused_stream_gets_nothing_and_after_resume_all_of_it() -> None
     log.append("paused")
     log.close(DONE)
     assert bench.wakes == []
-    assert bench.exchange.frame() is None
+    assert bench.exchange.frame(now=0) is None
     bench.exchange.resume(1)
     assert bench.wakes == [True]
     frame = bench.frame()
@@ -158,7 +160,7 @@ async def test_a_detached_stream_gets_nothing_more() -> None:
     generation = await bench.read(1)
     generation.log.append("a")
     bench.exchange.detach(1)
-    assert bench.exchange.frame() is None
+    assert bench.exchange.frame(now=0) is None
     await eventually(lambda: bench.registry.running == 0)
 
 
@@ -188,3 +190,86 @@ async def test_when_the_call_ends_all_its_readers_leave() -> None:
     bench.exchange.close()
     assert [generation.readers for generation in generations] == [0, 0]
     await eventually(lambda: bench.registry.running == 0)
+
+
+INTERVAL_S = 0.05
+
+
+async def test_a_reader_with_an_interval_gets_its_first_text_at_once_and_then_a_row_per_interval() -> None:
+    bench = Bench()
+    log = (await bench.read(1, interval_s=INTERVAL_S)).log
+    log.append("a")
+    assert bench.wakes == [True]
+    assert rows(bench.frame(now=1.0)) == [(1, "a", 1)]
+    seen = []
+    for tick in range(1, 17):
+        log.append(".")
+        assert bench.wakes == [], "the exchange looks by itself"
+        now = 1.0 + 0.01 * tick
+        seen += [(round(now, 3), len(text)) for _, text, _ in rows(bench.frame(now=now))]
+    # The beat stays a little behind a text that leaves late, as the first does by definition.
+    assert seen == [(1.04, 4), (1.09, 5), (1.14, 5)]
+
+
+async def test_the_exchange_says_when_the_next_row_is_due() -> None:
+    bench = Bench()
+    assert bench.exchange.due is None
+    log = (await bench.read(1, interval_s=INTERVAL_S)).log
+    log.append("a")
+    bench.frame(now=1.0)
+    assert bench.exchange.due == pytest.approx(1.04)
+
+
+async def test_a_reader_with_an_interval_whose_model_paused_is_told_at_the_next_tick() -> None:
+    bench = Bench()
+    log = (await bench.read(1, interval_s=INTERVAL_S)).log
+    log.append("a")
+    bench.frame(now=1.0)
+    assert rows(bench.frame(now=2.0)) == []
+    assert bench.exchange.due is None
+    log.append("b")
+    assert bench.wakes == [False]
+    assert rows(bench.frame(now=2.5)) == [(1, "b", 2)]
+
+
+async def test_an_ending_does_not_wait_for_the_interval() -> None:
+    bench = Bench()
+    generation = await bench.read(1, interval_s=INTERVAL_S)
+    generation.log.append("a")
+    bench.frame(now=1.0)
+    generation.log.append("b")
+    generation.log.close(Failed(Code.DEADLINE_EXCEEDED, "Too late."))
+    assert bench.wakes == [True]
+    frame = bench.frame(now=1.001)
+    assert rows(frame) == [(1, "b", 2)]
+    assert [ending.stream for ending in frame.endings] == [1]
+    assert bench.exchange.frame(now=2.0) is None
+
+
+async def test_intervals_can_be_stretched() -> None:
+    bench = Bench()
+    log = (await bench.read(1, interval_s=INTERVAL_S)).log
+    bench.exchange.stretch(2)
+    log.append("a")
+    bench.frame(now=1.0)
+    log.append("b")
+    assert rows(bench.frame(now=1.07)) == []
+    assert rows(bench.frame(now=1.08)) == [(1, "b", 2)]
+    bench.exchange.stretch(1)
+    log.append("c")
+    bench.frame(now=1.18)
+    assert bench.exchange.due == pytest.approx(1.23)
+
+
+async def test_a_paused_reader_waits_in_no_slot_and_goes_on_when_resumed() -> None:
+    bench = Bench()
+    log = (await bench.read(1, interval_s=INTERVAL_S)).log
+    log.append("a")
+    bench.frame(now=1.0)
+    bench.exchange.pause(1)
+    log.append("b")
+    assert rows(bench.frame(now=1.1)) == []
+    log.append("c")
+    bench.exchange.resume(1)
+    assert bench.wakes == [False]
+    assert rows(bench.frame(now=1.2)) == [(1, "bc", 3)]

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from inference_worker.exchange_call import ExchangeCall
+from inference_worker.exchange_call import BREATH_S, ExchangeCall
 from inference_worker.status import Code
 from protos import inference_pb2 as pb
 from tests.inference_worker.exchange_edge import (
@@ -123,7 +123,7 @@ async def test_while_the_transport_is_full_text_gathers_for_one_frame() -> None:
         await asyncio.sleep(1)
         assert len(edge.frames) == count
         edge.takes.set()
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(2 * BREATH_S)
         assert len(edge.frames) == count + 1
         assert list(edge.frames[-1].text_next_index) == [30]
 
@@ -185,6 +185,7 @@ async def test_detach_and_cancel_stop_the_engine(command: pb.Command) -> None:
         await edge.opened(1)
         edge.send(command)
         await eventually(lambda: registry.running == 0)
+        await asyncio.sleep(2 * BREATH_S)
         endings = [ending.failed.code for frame in edge.frames for ending in frame.endings]
         assert endings == ([Code.CANCELLED] if command.HasField("cancel") else [])
 
@@ -231,3 +232,28 @@ async def test_when_the_call_is_cancelled_its_generations_end() -> None:
     with pytest.raises(asyncio.CancelledError):
         await serving
     await eventually(lambda: registry.running == 0)
+
+
+@in_virtual_time
+async def test_the_answers_of_a_burst_share_a_frame() -> None:
+    async with on_a_call(make_registry()) as edge:
+        for stream in range(8):
+            edge.send(open_(stream, stall_at="1"))
+            await asyncio.sleep(BREATH_S / 10)
+        await asyncio.sleep(2 * BREATH_S)
+        assert sum(len(frame.opened) for frame in edge.frames) == 8
+        assert len(edge.frames) <= 1 + 3  # the hello, the first at once, and at most one per breath
+
+
+@in_virtual_time
+async def test_a_reader_with_an_interval_gets_a_row_each_and_an_edge_can_stretch_it() -> None:
+    async with on_a_call(make_registry()) as edge:
+        command = open_(1, tokens="200", tokens_per_second="100", stall_at="190")
+        command.interval_ms = 50
+        edge.send(command)
+        await asyncio.sleep(1)
+        assert 18 <= sum(bool(frame.text) for frame in edge.frames) <= 22
+        edge.stretch(200)
+        before = len(edge.frames)
+        await asyncio.sleep(0.8)
+        assert 7 <= len(edge.frames) - before <= 9

@@ -42,7 +42,7 @@ async def test_a_frame_is_never_too_large_and_the_rest_comes_in_the_next(streams
 async def test_what_did_not_fit_is_urgent() -> None:
     bench = await bench_with_text(streams=999, entries=30)
     assert rows(bench.frame())[-1][1] == ENTRY * 3, "a part of the text of one stream is left, too"
-    assert bench.wakes == [False, True]
+    assert bench.wakes == [True]
 
 
 @in_virtual_time

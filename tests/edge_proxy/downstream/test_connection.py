@@ -7,7 +7,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from edge_proxy.downstream.connection import Connection
+from edge_proxy.downstream.connection import MAX_HEAD_BYTES, Connection
 
 
 class Transport(asyncio.Transport):
@@ -16,6 +16,18 @@ class Transport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def pause_reading(self) -> None:
+        pass
+
+    resume_reading = pause_reading
+
+    def is_closing(self) -> bool:
+        return self.closed
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -30,28 +42,70 @@ def make_connection() -> tuple[Connection, Transport]:
     return connection, transport
 
 
-async def test_a_request_finds_its_connection_in_the_state() -> None:
-    connection, _ = make_connection()
-    other, _ = make_connection()
-    assert connection.app_state == {"of": "the app", "connection": connection}
-    assert other.app_state["connection"] is other
-
-
-@pytest.mark.parametrize(
-    ("data", "chunk"),
-    [(b"a", b"1\r\na\r\n"), (b"x" * 26, b"1a\r\n" + b"x" * 26 + b"\r\n"), (b"\r\n\r\n", b"4\r\n\r\n\r\n\r\n")],
-)
-async def test_a_chunk_is_its_size_in_hexadecimal_and_its_bytes(data: bytes, chunk: bytes) -> None:
+async def test_a_request_finds_its_wire_in_the_state() -> None:
     connection, transport = make_connection()
-    connection.write_chunk(data)
-    assert transport.written == chunk
+    other, _ = make_connection()
+    assert connection.app_state == {"of": "the app", "wire": connection.wire}
+    assert other.app_state["wire"] is other.wire
+    connection.app_state["wire"].write(b"bytes")
+    assert transport.written == b"bytes"
 
 
 async def test_it_says_when_the_client_takes_bytes_again() -> None:
     connection, _ = make_connection()
     told: list[bool] = []
-    connection.on_writable = lambda: told.append(connection.writable)
+    connection.wire.on_free = lambda: told.append(connection.wire.full)
     connection.pause_writing()
-    assert not connection.writable
+    assert connection.wire.full
     connection.resume_writing()
-    assert told == [True]
+    assert told == [False]
+
+
+HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+
+def answer(*reads: bytes) -> bytes:
+    """The status line of what a connection whose app says nothing answers at once, if anything."""
+    connection, transport = make_connection()
+    for data in reads:
+        if not transport.closed:
+            connection.data_received(data)
+    for task in connection.tasks:
+        task.cancel()
+    return transport.written.partition(b"\r\n")[0]
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        pytest.param([HEAD + b"X: " + b"x" * MAX_HEAD_BYTES], id="one field that does not end"),
+        pytest.param([HEAD + b"X: " + b"x" * MAX_HEAD_BYTES + b"\r\n\r\n"], id="one field in one read"),
+        pytest.param([HEAD + b"X: y\r\n" * 8192], id="many fields"),
+        pytest.param([HEAD, b"X: ", *[b"x" * 100] * 200], id="slowly"),
+        pytest.param([b"GET /" + b"x" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n"], id="a long target"),
+        pytest.param([b"GET / HTTP/1.1\r\n\r\n"], id="no Host"),
+        pytest.param([HEAD + b"Host: y\r\n\r\n"], id="two Hosts"),
+        pytest.param([b"GET / HTTP/1.2\r\nHost: x\r\n\r\n"], id="a version that is none"),
+        pytest.param([HEAD + b"X: a\r\n b\r\n\r\n"], id="a folded field"),
+        pytest.param([b"GET / HTTP/1.1\nHost: x\n\n"], id="bare line feeds"),
+        pytest.param(
+            [b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+            id="two lengths",
+        ),
+    ],
+)
+async def test_a_malformed_head_is_refused_at_once(reads: list[bytes]) -> None:
+    assert answer(*reads) == b"HTTP/1.1 400 Bad Request"
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        pytest.param([HEAD + b"X: " + b"x" * (MAX_HEAD_BYTES - 100) + b"\r\n\r\n"], id="long but not too long"),
+        pytest.param([b"GET / HTTP/1.0\r\n\r\n"], id="an old client without a Host"),
+        pytest.param([b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n" + b"x" * 99999], id="a long body"),
+        pytest.param([HEAD + b"\r\n" + HEAD + b"\r\n"] * 400, id="many requests on one connection"),
+    ],
+)
+async def test_other_heads_are_not(reads: list[bytes]) -> None:
+    assert answer(*reads) == b""

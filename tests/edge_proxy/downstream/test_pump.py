@@ -1,8 +1,6 @@
 """Events written by the timer that they fall due by."""
 
 import asyncio
-from collections.abc import Callable
-from typing import cast
 
 import pytest
 
@@ -10,24 +8,12 @@ from edge_proxy.core.errors import Code
 from edge_proxy.core.events import Event, Ping
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.dialects.native import NativeEncoder
-from edge_proxy.downstream.connection import Connection
+from edge_proxy.downstream.connection import Wire
 from edge_proxy.downstream.pump import Pump, encode
 from edge_proxy.downstream.stream import Stream
 from tests.edge_proxy.downstream.hand_ticker import HandTicker
 from tests.edge_proxy.downstream.played_upstream import STOP
 from tests.support.virtual_time import settle
-
-
-class Socket:
-    """A connection that keeps what is written, and is full when it is told to be."""
-
-    def __init__(self) -> None:
-        self.chunks: list[str] = []
-        self.writable = True
-        self.on_writable: Callable[[], None] | None = None
-
-    def write_chunk(self, data: bytes) -> None:
-        self.chunks.append(data.decode())
 
 
 class Encoder(NativeEncoder):
@@ -46,15 +32,16 @@ class Pumped:
         self.ticker = HandTicker()
         pacer = Pacer(interval_s=0.05, ping_interval_s=15, timeout_s=120, now=self.ticker.now())
         self.stream = Stream(pacer, self.ticker)
-        self.socket = Socket()
-        pump = Pump(self.stream, Encoder("w1-1"), cast("Connection", self.socket))
+        self.chunks: list[bytes] = []
+        self.wire = Wire(self.chunks.append)
+        pump = Pump(self.stream, Encoder("w1-1"), self.wire)
         self.running = asyncio.create_task(pump.run())
 
     def push(self, text: str, index: int) -> None:
         self.stream.push(text, index, now=self.ticker.now())
 
     def deltas(self) -> list[str]:
-        return [chunk.partition('"delta":"')[2].partition('"')[0] for chunk in self.socket.chunks]
+        return [chunk.decode().partition('"delta":"')[2].partition('"')[0] for chunk in self.chunks]
 
 
 async def test_the_first_delta_is_written_before_push_returns_and_the_rest_by_the_timer() -> None:
@@ -69,6 +56,17 @@ async def test_the_first_delta_is_written_before_push_returns_and_the_rest_by_th
     pumped.running.cancel()
 
 
+@pytest.mark.parametrize("text", ["a", "x" * 300])
+async def test_a_chunk_is_its_size_in_hexadecimal_and_its_bytes(text: str) -> None:
+    pumped = Pumped()
+    await settle()
+    pumped.push(text, 1)
+    size, end, rest = pumped.chunks[0].partition(b"\r\n")
+    data = b'event: message\nid: w1-1.1\ndata: {"delta":"%b","isFinal":false}\n\n' % text.encode()
+    assert (int(size, 16), end, rest) == (len(data), b"\r\n", data + b"\r\n")
+    pumped.running.cancel()
+
+
 async def test_the_last_bytes_are_left_to_who_ends_the_body() -> None:
     pumped = Pumped()
     await settle()
@@ -78,21 +76,21 @@ async def test_the_last_bytes_are_left_to_who_ends_the_body() -> None:
     last = await pumped.running
     assert pumped.deltas() == ["a"]
     assert b'"delta":"b","isFinal":true' in last
-    assert pumped.socket.on_writable is None
+    assert pumped.wire.on_free is None
 
 
 async def test_a_full_socket_gathers_one_delta_that_leaves_when_it_takes_bytes_again() -> None:
     pumped = Pumped()
     await settle()
     pumped.push("a", 1)
-    pumped.socket.writable = False
+    pumped.wire.full = True
     for index in range(2, 8):
         pumped.push("x", index)
         await pumped.ticker.go_to(index / 10)
     assert pumped.deltas() == ["a"]
-    pumped.socket.writable = True
-    assert pumped.socket.on_writable
-    pumped.socket.on_writable()
+    pumped.wire.full = False
+    assert pumped.wire.on_free
+    pumped.wire.on_free()
     assert pumped.deltas() == ["a", "xxxxxx"]
     pumped.running.cancel()
 
@@ -100,7 +98,7 @@ async def test_a_full_socket_gathers_one_delta_that_leaves_when_it_takes_bytes_a
 async def test_a_client_that_leaves_with_a_full_socket_ends_the_pump() -> None:
     pumped = Pumped()
     await settle()
-    pumped.socket.writable = False
+    pumped.wire.full = True
     pumped.push("a", 1)
     pumped.stream.fail(Code.CANCELLED)
     assert b"CANCELLED" in await pumped.running

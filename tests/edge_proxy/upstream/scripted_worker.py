@@ -37,11 +37,12 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
         self.greets = True
         self.on_open: Callable[[ScriptedWorker, pb.Command], pb.WorkerFrame | None] = open_all
         self.commands: list[pb.Command] = []
+        self.percents: list[int] = []  # how far intervals are to be stretched
         self.calls = 0
         self.ended = 0
         self.cancelled: list[str] = []
         self.cancel_status: grpc.StatusCode | None = None
-        self._frames: asyncio.Queue[pb.WorkerFrame] = asyncio.Queue()
+        self._frames: asyncio.Queue[pb.WorkerFrame | None] = asyncio.Queue()
 
     @property
     def actions(self) -> list[tuple[int, str | None]]:
@@ -51,6 +52,10 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
     def send(self, frame: pb.WorkerFrame) -> None:
         """Have the frame written on the present call."""
         self._frames.put_nowait(frame)
+
+    def hang_up(self) -> None:
+        """End the present call."""
+        self._frames.put_nowait(None)
 
     async def Exchange(  # type: ignore[override]  # noqa: N802 - gRPC's name; it takes coroutines that write, too
         self, request_iterator: AsyncIterator[pb.EdgeFrame], context: Any
@@ -64,8 +69,8 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
                 await context.write(
                     pb.WorkerFrame(hello=pb.Hello(worker_id=self.worker_id, models=models), load=self.load)
                 )
-            while True:
-                await context.write(await self._frames.get())
+            while (frame := await self._frames.get()) is not None:
+                await context.write(frame)
         finally:
             hearing.cancel()
             self.ended += 1
@@ -93,6 +98,8 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
 
     async def _hear(self, frames: AsyncIterator[pb.EdgeFrame]) -> None:
         async for frame in frames:
+            if frame.interval_percent:
+                self.percents.append(frame.interval_percent)
             for command in frame.commands:
                 self.commands.append(command)
                 answer = self.on_open(self, command) if command.HasField("open") else None

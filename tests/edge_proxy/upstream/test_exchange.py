@@ -234,3 +234,19 @@ def test_readers_may_leave_when_they_are_told_of_the_loss() -> None:
     call.exchange.lost(now=9.0)
     assert [len(reader.endings) for _, reader in opened] == [1, 1, 1]
     assert len(call.exchange) == 0
+
+
+def test_open_tells_the_worker_how_often_the_reader_wants_text() -> None:
+    call = Call()
+    call.exchange.open(REQUEST, NotingReader(), lambda _: None, interval_s=0.05)
+    frame = call.exchange.take()
+    assert frame is not None
+    assert frame.commands[0].interval_ms == 50
+
+
+def test_a_stretch_is_told_once_and_wakes_the_shell() -> None:
+    call = Call()
+    call.exchange.stretch(150)
+    assert call.woken
+    assert call.exchange.take() == pb.EdgeFrame(interval_percent=150)
+    assert call.exchange.take() is None

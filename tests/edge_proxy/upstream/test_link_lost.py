@@ -146,3 +146,37 @@ async def test_a_worker_whose_frames_are_no_messages_is_lost_and_tried_again() -
     calls: list[None] = []
     async with serving_bytes(b"\xff\xff\xff", calls) as address, running(WorkerLink(address, PATIENT)):
         await eventually(lambda: len(calls) >= 2, limit_s=1)
+
+
+async def test_a_link_ends_when_it_is_cancelled_whatever_grpc_is_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Call:
+        """Begins, and takes the first cancellation for its own: as gRPC does when one meets its very beginning."""
+
+        begun = 0
+
+        async def read(self) -> pb.WorkerFrame:
+            type(self).begun += 1
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
+
+        def cancel(self) -> None:
+            pass
+
+    link = WorkerLink("127.0.0.1:9", PATIENT)
+    monkeypatch.setattr(link._stub, "Exchange", Call)
+    task = asyncio.create_task(link.run())
+    await eventually(lambda: Call.begun)
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()
+
+
+async def test_a_stretch_outlives_the_call_that_it_was_told_on() -> None:
+    worker = ScriptedWorker()
+    async with linked(worker) as link:
+        link.stretch(150)
+        await eventually(lambda: worker.percents == [150])
+        link.stretch(150)
+        worker.hang_up()
+        await eventually(lambda: worker.percents == [150, 150])

@@ -6,7 +6,7 @@ import pytest
 
 from inference_worker.engines.base import Finish, Model
 from inference_worker.engines.script import Options, Script
-from inference_worker.engines.scripted import BURST_TOKENS, MIN_SLEEP_S, Player, Scheduler, ScriptedEngine
+from inference_worker.engines.scripted import BURST_TOKENS, SLOT_S, Player, Scheduler, ScriptedEngine
 from inference_worker.request import Message, Request
 from inference_worker.status import EngineError, Refused
 from tests.inference_worker.engines.list_sink import ListSink
@@ -108,8 +108,8 @@ def test_the_scheduler_plays_whatever_is_due_and_says_when_the_next_is() -> None
     scheduler = Scheduler()
     slow = Played(options=Options(tokens_per_second=1, tokens=2))
     fast = Played(options=Options(tokens_per_second=4, tokens=3))
-    scheduler.add(slow.player)
-    scheduler.add(fast.player)
+    scheduler.add(slow.player, 0)
+    scheduler.add(fast.player, 0)
     seen = []
     for now in (0, 0.25, 0.5, 1):
         due = scheduler.advance(now)
@@ -117,22 +117,34 @@ def test_the_scheduler_plays_whatever_is_due_and_says_when_the_next_is() -> None
     assert seen == [(0.25, 1, 1), (0.5, 1, 2), (1, 1, 3), (None, 2, 3)]
 
 
+def test_tokens_due_within_a_slot_are_made_at_its_end_and_the_first_at_once() -> None:
+    scheduler = Scheduler()
+    played = Played(now=0.001, options=Options(tokens_per_second=1000, tokens=100))
+    scheduler.add(played.player, 0.001)
+    assert played.count == 1
+    for end in range(1, 4):
+        assert scheduler.advance(SLOT_S * end - 0.001) == pytest.approx(SLOT_S * end)
+        scheduler.advance(SLOT_S * end)
+        assert played.count == 5 * end
+
+
 def test_the_scheduler_gives_every_stream_its_turn_and_the_loop_too() -> None:
     scheduler = Scheduler()
     streams = [Played(options=Options(tokens_per_second=0, tokens=10_000)) for _ in range(3)]
     for stream in streams:
-        scheduler.add(stream.player)
-    assert scheduler.advance(5) == 5 + MIN_SLEEP_S
+        scheduler.add(stream.player, 0)
     assert [stream.count for stream in streams] == [BURST_TOKENS] * 3
+    assert scheduler.advance(5) == 5 + SLOT_S
+    assert [stream.count for stream in streams] == [2 * BURST_TOKENS] * 3
 
 
 def test_the_scheduler_drops_who_is_gone() -> None:
     scheduler = Scheduler()
     played = Played()
-    scheduler.add(played.player)
+    scheduler.add(played.player, 0)
     played.player.gone = True
-    assert scheduler.advance(0) is None
-    assert played.count == 0
+    assert scheduler.advance(1) is None
+    assert played.count == 1
 
 
 @in_virtual_time
