@@ -1,13 +1,12 @@
 """`python -m edge_proxy serve`: run an edge. `--help` lists its settings."""
 
-import gc
-import logging
-import signal
 import sys
 
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
+from edge_proxy.process import configure_logs, run
+from edge_proxy.processes import Family
 from edge_proxy.settings import Settings
 
 USAGE = """usage: python -m edge_proxy serve [--help | settings]"""
@@ -39,16 +38,11 @@ def _serve(arguments: list[str]) -> int:
 
 
 def _run(settings: Settings) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an interrupt during the second of imports needs no traceback
-    import uvloop  # noqa: PLC0415
-
-    from edge_proxy.server import serve  # noqa: PLC0415
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    gc.collect()
-    gc.freeze()  # what the imports have made lives as long as the process: no collection need look at it again
-    uvloop.run(serve(settings))
+    if settings.processes > 1:
+        configure_logs()
+        Family(settings, run).serve()
+    else:
+        run(settings)
 
 
 def _complain(message: str, code: int) -> int:

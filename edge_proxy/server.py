@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import multiprocessing
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -31,9 +32,17 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number)
+        parent = multiprocessing.parent_process()
+        if parent:
+            loop.add_reader(parent.sentinel, self._orphaned, parent.sentinel)
         yield
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+    def _orphaned(self, sentinel: int) -> None:
+        """There is nobody left to stop this process."""
+        asyncio.get_running_loop().remove_reader(sentinel)
+        self._stop(signal.SIGTERM)
 
     def _stop(self, number: signal.Signals) -> None:
         if self.should_exit:
@@ -44,14 +53,14 @@ class Server(uvicorn.Server):
         self._on_stop()
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket.
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; `shared` with other processes of this user.
 
     Raises:
         OSError: The address can not be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
     listener.setblocking(False)
     return listener
 
@@ -62,7 +71,7 @@ async def serve(settings: Settings) -> None:
     Raises:
         OSError: The address can not be listened on.
     """
-    listener = bind(settings.host, settings.port)
+    listener = bind(settings.host, settings.port, shared=settings.processes > 1)
     edge = Edge(settings)
     config = uvicorn.Config(
         edge.app,

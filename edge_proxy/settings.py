@@ -21,6 +21,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    processes: int = Field(1, ge=1, le=256, description="Processes that share the port, each an edge by itself.")
     workers: Names = Field(["127.0.0.1:50051"], description="Addresses of the workers, comma-separated.")
     batch_interval_ms: float = Field(50, ge=0, le=1000, description="One event per so long, for each stream.")
     adaptive_pacing: bool = Field(
@@ -34,7 +35,7 @@ class Settings(BaseSettings):
     resume_window_s: float = Field(
         30, ge=0, le=86_400, description="A resumable generation is kept so long without a reader."
     )
-    max_streams: int = Field(5000, ge=1, description="Streams at once; more are refused.")
+    max_streams: int = Field(5000, ge=1, description="Streams at once, of one process; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body.")
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")

@@ -21,7 +21,7 @@ from inference_worker.status import Failed
 from protos import inference_pb2 as pb
 
 ROUNDING_S = 1e-6  # what is due so soon is due: instants that should be equal differ in their last digits
-LATE = 0.2  # of an interval: so far the beat of a stream stays behind text that leaves late
+LATE = 0.1  # of an interval: so far the beat of a stream stays behind text that leaves late
 
 
 class Stream:
@@ -152,7 +152,8 @@ class Exchange:
         stream.queued = False
         if index > stream.index:
             stream.index = index
-            stream.fresh = False
+            if stream.fresh:
+                stream.fresh, stream.due = False, now
             draft.add_text(stream.number, text, index)
             self._schedule(stream, now)
         if index < log.next_index:

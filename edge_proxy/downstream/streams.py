@@ -12,7 +12,7 @@ from edge_proxy.downstream.sse_endpoint import SSEResponse
 from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
 
-DISTANCE = 0.8  # of the batch interval, between two deltas at least: the worker keeps the beat
+DISTANCE = 0.9  # of the batch interval, between two deltas at least: the worker keeps the beat
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,6 +17,7 @@ def test_defaults_are_these() -> None:
     assert Settings().model_dump() == {
         "host": "127.0.0.1",
         "port": 8080,
+        "processes": 1,
         "workers": ["127.0.0.1:50051"],
         "batch_interval_ms": 50,
         "adaptive_pacing": True,

@@ -207,8 +207,18 @@ async def test_a_reader_with_an_interval_gets_its_first_text_at_once_and_then_a_
         assert bench.wakes == [], "the exchange looks by itself"
         now = 1.0 + 0.01 * tick
         seen += [(round(now, 3), len(text)) for _, text, _ in rows(bench.frame(now=now))]
-    # The beat stays a little behind a text that leaves late, as the first does by definition.
-    assert seen == [(1.04, 4), (1.09, 5), (1.14, 5)]
+    assert seen == [(1.05, 5), (1.1, 5), (1.15, 5)]
+
+
+async def test_the_beat_stays_where_it_was_when_a_row_is_a_little_late_and_moves_when_it_is_more() -> None:
+    bench = Bench()
+    log = (await bench.read(1, interval_s=INTERVAL_S)).log
+    dues = []
+    for now in (1.0, 1.053, 1.10, 1.18):
+        log.append("x")
+        assert rows(bench.frame(now=now)), now
+        dues.append(bench.exchange.due)
+    assert dues == [pytest.approx(due) for due in (1.05, 1.10, 1.15, 1.23)]
 
 
 async def test_the_exchange_says_when_the_next_row_is_due() -> None:
@@ -217,7 +227,7 @@ async def test_the_exchange_says_when_the_next_row_is_due() -> None:
     log = (await bench.read(1, interval_s=INTERVAL_S)).log
     log.append("a")
     bench.frame(now=1.0)
-    assert bench.exchange.due == pytest.approx(1.04)
+    assert bench.exchange.due == pytest.approx(1.05)
 
 
 async def test_a_reader_with_an_interval_whose_model_paused_is_told_at_the_next_tick() -> None:
@@ -253,12 +263,12 @@ async def test_intervals_can_be_stretched() -> None:
     log.append("a")
     bench.frame(now=1.0)
     log.append("b")
-    assert rows(bench.frame(now=1.07)) == []
-    assert rows(bench.frame(now=1.08)) == [(1, "b", 2)]
+    assert rows(bench.frame(now=1.09)) == []
+    assert rows(bench.frame(now=1.1)) == [(1, "b", 2)]
     bench.exchange.stretch(1)
     log.append("c")
-    bench.frame(now=1.18)
-    assert bench.exchange.due == pytest.approx(1.23)
+    bench.frame(now=1.2)
+    assert bench.exchange.due == pytest.approx(1.25)
 
 
 async def test_a_paused_reader_waits_in_no_slot_and_goes_on_when_resumed() -> None:
