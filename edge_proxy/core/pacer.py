@@ -84,6 +84,18 @@ class Pacer:
         self.held_chars += len(text)
         self.next_index = next_index
 
+    def through(self, text: str, next_index: int, *, now: float) -> Delta | None:
+        """What `push` and then `poll` would give, if that is this text alone; else None, and nothing has happened.
+
+        For the most frequent case, text that may leave at once, at a part of what the two cost.
+        """
+        soon = now + ROUNDING_S
+        if self._held or self._ending is not None or soon < self._next_flush or soon >= self._chore_at:
+            return None
+        self.next_index = next_index
+        self._next_flush = now + self._interval_s
+        return Delta(text, next_index)
+
     def end(self, ending: Outcome | Failure, *, now: float) -> None:
         """The generation is over. A second ending is ignored, because the first is what the client gets."""
         if self._ending is None:

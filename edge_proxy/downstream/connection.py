@@ -24,12 +24,18 @@ class Malformed(Exception):
 class Wire:
     """The short way out."""
 
-    __slots__ = ("full", "on_free", "write")
+    __slots__ = ("free", "on_change", "write")
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self.write = write
-        self.full = False  # what is written piles up here, because the client does not take it
-        self.on_free: Callable[[], None] | None = None  # called when it takes bytes again
+        self.free = True  # the client takes what is written: nothing piles up here
+        self.on_change: Callable[[bool], None] | None = None  # called with whether it has become free
+
+    def change(self, free: bool) -> None:
+        """Note it, and tell."""
+        self.free = free
+        if self.on_change:
+            self.on_change(free)
 
 
 class Connection(HttpToolsProtocol):
@@ -79,14 +85,12 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """See asyncio."""
         super().pause_writing()
-        self.wire.full = True
+        self.wire.change(False)
 
     def resume_writing(self) -> None:
         """See asyncio."""
         super().resume_writing()
-        self.wire.full = False
-        if self.wire.on_free:
-            self.wire.on_free()
+        self.wire.change(True)
 
     def _count(self, size: int) -> None:
         self._head_bytes += size

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from edge_proxy.core.events import Event
+from edge_proxy.core.events import Delta, Event
 from edge_proxy.dialects.base import Encoder
 from edge_proxy.downstream.connection import Wire
 from edge_proxy.downstream.stream import Stream
@@ -13,43 +13,61 @@ from edge_proxy.downstream.stream import Stream
 class Pump:
     """Stands between a stream and its wire until the stream's last event, which it leaves to who waits for it."""
 
-    __slots__ = ("_encoder", "_last", "_stream", "_wire")
+    __slots__ = ("_encoder", "_last", "_stream", "_wire", "_write", "free")
 
     def __init__(self, stream: Stream, encoder: Encoder, wire: Wire) -> None:
+        self.free = wire.free
         self._stream = stream
         self._encoder = encoder
         self._wire = wire
+        self._write = wire.write
         self._last: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> bytes:
         """Write until the stream is closed; its last bytes, which leave with the end of the body."""
-        self._wire.on_free = self._stream.poke
-        self._stream.listen(self.turn)
+        self._wire.on_change = self._on_change
+        self._stream.listen(self)
         try:
             self._stream.poke()
             return await self._last
         finally:
             self._let_go()
 
-    def turn(self, now: float) -> None:
+    def on_delta(self, delta: Delta) -> None:
+        """See `Listener`."""
+        try:
+            data = self._encoder.encode(delta, unix_s=time.time())
+            self._write(b"%x\r\n%b\r\n" % (len(data), data))  # a chunk: RFC 9112, section 7.1
+        except Exception as error:
+            self._fail(error)
+
+    def on_due(self, now: float) -> None:
         """Write what is due, if the client takes it: else it waits in the pacer, as one batch."""
-        stream, wire = self._stream, self._wire
-        if wire.full and not stream.failure:
+        stream = self._stream
+        if not (self.free or stream.failure):
             return
         try:
             events = stream.take(now)
             if events and not stream.closed:
                 data = encode(self._encoder, events)
-                wire.write(b"%x\r\n%b\r\n" % (len(data), data))  # a chunk: RFC 9112, section 7.1
+                self._write(b"%x\r\n%b\r\n" % (len(data), data))
             elif events:
                 self._last.set_result(encode(self._encoder, events))
         except Exception as error:
-            self._let_go()
-            self._last.set_exception(error)
+            self._fail(error)
+
+    def _on_change(self, free: bool) -> None:
+        self.free = free
+        if free:
+            self._stream.poke()
+
+    def _fail(self, error: Exception) -> None:
+        self._let_go()
+        self._last.set_exception(error)
 
     def _let_go(self) -> None:
         self._stream.listen(None)
-        self._wire.on_free = None
+        self._wire.on_change = None
 
 
 def encode(encoder: Encoder, events: Sequence[Event], *, clock: Callable[[], float] = time.time) -> bytes:

@@ -53,23 +53,19 @@ class SSEResponse(Response):
 
     async def _open_unless(self, gone: asyncio.Future[None]) -> Opened | None:
         """The generation, or None when the client has left before it was opened."""
-        opening = asyncio.ensure_future(self._open_source(self._stream))
-        opening.add_done_callback(self._attach)  # whatever becomes of us, what is opened is known, and left in the end
-        self._stream.on_fail = opening.cancel  # by the client's leaving, too
+        stream = self._stream
         try:
-            await asyncio.wait([opening])
-        finally:
-            self._stream.on_fail = None
-            opening.cancel()  # nothing when it is done
-        if opening.cancelled():
+            async with asyncio.timeout(None) as patience:
+                stream.on_fail = lambda: patience.reschedule(0.0)  # it ends now, also by the client's leaving
+                opened = await self._open_source(stream)
+        except TimeoutError:
             if gone.done():
                 return None
-            raise Refused(self._stream.failure or Failure(Code.CANCELLED))
-        return opening.result()
-
-    def _attach(self, opening: asyncio.Future[Opened]) -> None:
-        if not opening.cancelled() and opening.exception() is None:
-            self._stream.attach(opening.result().source)
+            raise Refused(stream.failure or Failure(Code.CANCELLED)) from None
+        finally:
+            stream.on_fail = None
+        stream.attach(opened.source)  # which is left in the end, whatever becomes of us
+        return opened
 
     async def _write(self, generation_id: str, scope: Scope, send: Send) -> None:
         headers = [*self._dialect.headers, (b"x-generation-id", generation_id.encode())]

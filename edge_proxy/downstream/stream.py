@@ -9,14 +9,27 @@ There is no queue and no task: text waits in the pacer, as one batch, until the 
 import asyncio
 from collections.abc import Callable
 from math import inf
+from typing import Protocol
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Event, Outcome
+from edge_proxy.core.events import Delta, Event, Outcome
 from edge_proxy.core.pacer import ROUNDING_S, Pacer
 from edge_proxy.core.reader import Source
 from edge_proxy.downstream.ticker import Ticker
 
 PAUSE_CHARS = 16_384  # held for a client that does not take it: then the worker is told to pause
+
+
+class Listener(Protocol):
+    """What wants to be told, and asks with `take`."""
+
+    free: bool  # it would write what it gets at once
+
+    def on_delta(self, delta: Delta) -> None:
+        """This is all that is due; it has been taken. Said only to who is free."""
+
+    def on_due(self, now: float) -> None:
+        """`take` has something to give."""
 
 
 class Stream:
@@ -25,7 +38,7 @@ class Stream:
     __slots__ = (
         "_asked",
         "_left",
-        "_on_due",
+        "_listener",
         "_pacer",
         "_paused",
         "_source",
@@ -42,7 +55,7 @@ class Stream:
         self._source: Source | None = None
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
-        self._on_due: Callable[[float], None] | None = None
+        self._listener: Listener | None = None
         self._asked: list[float] = []  # when the ticker will call; the next of these is the last
         self._left = False
         self.closed = False  # the last event has been given out
@@ -58,15 +71,17 @@ class Stream:
 
     def push(self, text: str, next_index: int, *, now: float) -> None:
         """See `Reader`."""
-        pacer = self._pacer
+        pacer, listener = self._pacer, self._listener
+        if listener is not None and listener.free:
+            delta = pacer.through(text, next_index, now=now)
+            if delta is not None:
+                listener.on_delta(delta)
+                return
         pacer.push(text, next_index, now=now)
         if pacer.held_chars > PAUSE_CHARS and not self._paused and self._source:
             self._paused = True
             self._source.pause()
-        if self._on_due and pacer.due <= now + ROUNDING_S:
-            self._on_due(now)  # as _arm would: this is the most frequent of its cases
-        else:
-            self._arm(now)
+        self._arm(now)
 
     def end(self, ending: Outcome | Failure, *, now: float) -> None:
         """See `Reader`."""
@@ -89,12 +104,12 @@ class Stream:
         if self._source:
             self._source.leave()
 
-    def listen(self, on_due: Callable[[float], None] | None) -> None:
-        """Call `on_due` when `take` has something to give: for who does not wait in `next`."""
-        self._on_due = on_due
+    def listen(self, listener: Listener | None) -> None:
+        """Tell `listener` what is due: for who does not wait in `next`."""
+        self._listener = listener
 
     def poke(self) -> None:
-        """Call who listens, now."""
+        """Tell who listens to look, now."""
         self._wake(self._ticker.now())
 
     def take(self, now: float) -> list[Event]:
@@ -137,7 +152,7 @@ class Stream:
         self._ticker.add(self, at)
 
     def _wake(self, now: float) -> None:
-        if self._on_due:
-            self._on_due(now)
+        if self._listener:
+            self._listener.on_due(now)
         elif self._waiter and not self._waiter.done():
             self._waiter.set_result(None)

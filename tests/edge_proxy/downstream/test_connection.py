@@ -54,11 +54,12 @@ async def test_a_request_finds_its_wire_in_the_state() -> None:
 async def test_it_says_when_the_client_takes_bytes_again() -> None:
     connection, _ = make_connection()
     told: list[bool] = []
-    connection.wire.on_free = lambda: told.append(connection.wire.full)
+    connection.wire.on_change = told.append
     connection.pause_writing()
-    assert connection.wire.full
+    assert not connection.wire.free
     connection.resume_writing()
-    assert told == [False]
+    assert connection.wire.free
+    assert told == [False, True]
 
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"

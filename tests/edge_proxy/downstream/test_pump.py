@@ -76,21 +76,19 @@ async def test_the_last_bytes_are_left_to_who_ends_the_body() -> None:
     last = await pumped.running
     assert pumped.deltas() == ["a"]
     assert b'"delta":"b","isFinal":true' in last
-    assert pumped.wire.on_free is None
+    assert pumped.wire.on_change is None
 
 
 async def test_a_full_socket_gathers_one_delta_that_leaves_when_it_takes_bytes_again() -> None:
     pumped = Pumped()
     await settle()
     pumped.push("a", 1)
-    pumped.wire.full = True
+    pumped.wire.change(False)
     for index in range(2, 8):
         pumped.push("x", index)
         await pumped.ticker.go_to(index / 10)
     assert pumped.deltas() == ["a"]
-    pumped.wire.full = False
-    assert pumped.wire.on_free
-    pumped.wire.on_free()
+    pumped.wire.change(True)
     assert pumped.deltas() == ["a", "xxxxxx"]
     pumped.running.cancel()
 
@@ -98,7 +96,7 @@ async def test_a_full_socket_gathers_one_delta_that_leaves_when_it_takes_bytes_a
 async def test_a_client_that_leaves_with_a_full_socket_ends_the_pump() -> None:
     pumped = Pumped()
     await settle()
-    pumped.wire.full = True
+    pumped.wire.change(False)
     pumped.push("a", 1)
     pumped.stream.fail(Code.CANCELLED)
     assert b"CANCELLED" in await pumped.running
