@@ -4,10 +4,10 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench stubs docs lock clean
+.PHONY: help run test check format bench bench-quick stubs docs lock clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 run: .venv/run  ## Start a worker with the bundled model and an edge; Ctrl-C stops both
 	@exec $(BIN)/python scripts/run_local.py
@@ -26,8 +26,11 @@ format: .venv/dev  ## Format the code and fix what lint can fix
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: .venv/bench  ## Measure the edge beside its peers; ARGS="--quick", see python -m bench --help
-	$(BIN)/python -m bench $(ARGS)
+bench: .venv/bench  ## Measure the edge beside its peers and write docs/benchmarks.md; ARGS: see python -m bench --help
+	$(BIN)/python -m bench --write $(ARGS)
+
+bench-quick: .venv/bench  ## Measure one short load, in less than a minute; writes nothing
+	$(BIN)/python -m bench --quick $(ARGS)
 
 stubs: .venv/dev  ## Make protos/*_pb2* again from protos/inference.proto
 	$(BIN)/python scripts/make_stubs.py

@@ -1,71 +1,76 @@
-"""`python -m bench`: measure the edge and its peers on the same work, and print a table.
+"""`python -m bench`: measure the edge beside its peers on the same work, and print a report.
 
-python -m bench                                     every peer, the standard loads, medians of three
-python -m bench --quick                             one short load, once
-python -m bench --peers edge,envoy --loads 500x100
+python -m bench                         all loads, goals and curves; about half an hour
+python -m bench --quick                 one short load, once; less than a minute
+python -m bench --peers edge,envoy --loads 500x100,1x50 --repeat 1
+python -m bench --report                print the report of the last full run again
 """
 
 import argparse
-import statistics
-from collections.abc import Sequence
-from dataclasses import fields
+from functools import partial
 
+from bench import plan
+from bench.limits import complaint, descriptors, raise_limit
 from bench.line_up import PEERS
 from bench.loads import Load
-from bench.measure import Result, measure
-from bench.peers.base import Unavailable
-
-STANDARD = "1000x25,500x100,1000x50"
-COLUMNS = {
-    "CPU us/token": "proxy_us_per_token",
-    "us/event": "proxy_us_per_event",
-    "cores": "proxy_cores",
-    "worker us/token": "worker_us_per_token",
-    "age p50 ms": "age_p50_ms",
-    "p99": "age_p99_ms",
-    "late": "late_streams",
-    "gap p99 ms": "gap_p99_ms",
-    "TTFT p50 ms": "ttft_p50_ms",
-    "RSS MiB": "peak_rss_mib",
-    "errors": "errors",
-    "client cores": "client_cores",
-}
+from bench.report import partial_report, report, write
+from bench.results import FULL_FILE, PARTIAL_FILE, Results, from_json, save
+from bench.runner import run
 
 
 def main() -> None:
     """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--quick", action="store_true", help="one short load, once")
-    parser.add_argument("--peers", default=",".join(PEERS), help="comma-separated")
-    parser.add_argument("--loads", help="streams x tokens per second, comma-separated")
-    parser.add_argument("--repeat", type=int, help="runs of each; the medians are printed")
+    parser = _parser()
     arguments = parser.parse_args()
-    loads = arguments.loads or ("300x25" if arguments.quick else STANDARD)
-    repeat = arguments.repeat or (1 if arguments.quick else 3)
-    for text in loads.split(","):
-        load = Load.parse(text, seconds=4.0 if arguments.quick else 10.0)
-        print(f"\n{load} tokens/s, {load.seconds:g} s\n\n{_row('', COLUMNS)}\n{_row('---', ['---'] * len(COLUMNS))}")
-        for name in arguments.peers.split(","):
-            try:
-                result = _median([measure(PEERS[name](), load) for _ in range(repeat)])
-            except Unavailable as reason:
-                print(f"| {name} | skipped: {reason} |")
-            else:
-                print(_row(name, [_number(getattr(result, field)) for field in COLUMNS.values()]), flush=True)
+    in_part = bool(arguments.quick or arguments.peers or arguments.loads)
+    if arguments.report and in_part:
+        parser.error("--report is of the last full run, whole")
+    if arguments.report and not FULL_FILE.exists():
+        parser.error(f"there is no full run to report: {FULL_FILE} is missing")
+    results = from_json(FULL_FILE.read_text()) if arguments.report else _measured(arguments, in_part=in_part)
+    print(f"\n{partial_report(results) if in_part else report(results)}\n")
+    if arguments.write and in_part:
+        print("Nothing is written: that is for a full run.")
+    elif arguments.write:
+        print("\n".join(f"Written: {file}" for file in write(results)))
 
 
-def _median(results: Sequence[Result]) -> Result:
-    """Each figure's own median."""
-    names = [field.name for field in fields(Result)]
-    return Result(**{name: statistics.median(getattr(result, name) for result in results) for name in names})
+def _measured(arguments: argparse.Namespace, *, in_part: bool) -> Results:
+    repeat, limit = arguments.repeat or 0, raise_limit()
+    if in_part:
+        steps = plan.some(arguments.loads or (), arguments.peers or (), quick=arguments.quick, repeat=repeat)
+    else:
+        steps = plan.full(repeat or plan.REPEAT)
+    if words := complaint(steps, limit):
+        print(words)
+    steps = [step for step in steps if descriptors(step.load.streams) <= limit]
+    return run(steps, partial(save, file=PARTIAL_FILE if in_part else FULL_FILE))
 
 
-def _number(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 or value == int(value) else f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+def _parser() -> argparse.ArgumentParser:
+    words = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, formatter_class=words)
+    parser.add_argument("--quick", action="store_true", help="one short load, once, of the edge, Envoy and the floor")
+    parser.add_argument("--peers", type=_peers, help=f"comma-separated, of {', '.join(PEERS)}")
+    parser.add_argument("--loads", type=_loads, help="streams x tokens per second, comma-separated")
+    parser.add_argument("--repeat", type=int, help=f"rounds; the medians are printed; {plan.REPEAT} if not given")
+    parser.add_argument("--report", action="store_true", help="measure nothing: take the last full run's results")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its pictures, of a full run")
+    return parser
 
 
-def _row(name: str, cells: Sequence[str] | dict[str, str]) -> str:
-    return f"| {name} | {' | '.join(cells)} |"
+def _peers(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not set(names) <= set(PEERS):
+        raise argparse.ArgumentTypeError(f"the peers are {', '.join(PEERS)}")
+    return names
+
+
+def _loads(text: str) -> list[str]:
+    try:
+        return [Load.parse(load).text for load in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError("a load is streams x tokens per second, such as 500x100") from None
 
 
 if __name__ == "__main__":

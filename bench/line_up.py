@@ -1,6 +1,7 @@
 """The servers that are measured, one row each."""
 
 from collections.abc import Callable
+from functools import partial
 
 from bench.peers.base import Peer
 from bench.peers.edge import Edge
@@ -16,3 +17,4 @@ PEERS: dict[str, Callable[[], Peer]] = {
     "naive": Naive,
     "floor": Floor,
 }
+FAMILIES: dict[str, Callable[[], Peer]] = {f"edge-{count}": partial(Edge, processes=count) for count in (1, 2)}

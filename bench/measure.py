@@ -11,17 +11,18 @@ from bench.peers.base import Peer
 from bench.processes import cpu_s, rss_bytes
 
 SETTLE_S = 0.5  # after the start, so that what a server does once is not counted
-GRACE_S = 30.0  # a peer that falls behind may take so much longer before it is cut off
+GRACE_S = 10.0  # a peer that falls behind may take so much longer before it is cut off
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Times in milliseconds, CPU in microseconds, memory in MiB."""
+    """Times in milliseconds, CPU in microseconds, memory in MiB. Cores are averages of the run, with ramp and end."""
 
     proxy_us_per_token: float
     proxy_us_per_event: float
     proxy_cores: float
     worker_us_per_token: float
+    worker_cores: float
     client_cores: float
     age_p50_ms: float
     age_p99_ms: float
@@ -59,6 +60,7 @@ def measure(peer: Peer, load: Load) -> Result:
         proxy_us_per_event=1e6 * proxy / events,
         proxy_cores=proxy / seconds,
         worker_us_per_token=1e6 * worker / tokens,
+        worker_cores=worker / seconds,
         client_cores=seen["client_cpu_s"] / seconds,
         peak_rss_mib=peak / 2**20,
         kib_per_stream=(peak - idle) / 1024 / load.streams,

@@ -4,8 +4,9 @@ import os
 import socket
 import subprocess
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,15 +22,15 @@ def free_port() -> int:
 
 @contextmanager
 def process(
-    command: Sequence[str | Path], *, port: int, variables: Mapping[str, str] | None = None
+    command: Sequence[str | Path], *, port: int, variables: Mapping[str, str] | None = None, listeners: int = 1
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends; begins when its port takes connections."""
+    """Run a server until the block ends; begins when its port takes connections, on so many sockets."""
     environment = os.environ | dict(variables or {})
     server = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     )
     try:
-        _wait_for(server, port)
+        _wait_for(server, port, listeners)
         yield server
     finally:
         server.terminate()
@@ -40,6 +41,26 @@ def process(
             server.wait()
         if server.stderr:
             server.stderr.close()
+
+
+def descendants(pid: int) -> list[int]:
+    """A process and all that it has started, directly or not, and that still run."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+    return family(pid, parents)
+
+
+def family(pid: int, parents: Mapping[int, int]) -> list[int]:
+    """The process and its descendants, given each process's parent."""
+    children = defaultdict(list)
+    for child, parent in parents.items():
+        children[parent].append(child)
+    found = [pid]
+    for member in found:  # which grows meanwhile
+        found += sorted(children[member])
+    return found
 
 
 def cpu_s(pids: Sequence[int]) -> float:
@@ -62,7 +83,13 @@ def rss_bytes(pids: Sequence[int], *, peak: bool = True) -> int:
     return total
 
 
-def _wait_for(server: subprocess.Popen[bytes], port: int) -> None:
+def listening(port: int, table: str) -> int:
+    """How many sockets listen on the port, by what /proc/net/tcp says."""
+    rows = [line.split() for line in table.splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
+
+
+def _wait_for(server: subprocess.Popen[bytes], port: int, listeners: int) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -70,7 +97,9 @@ def _wait_for(server: subprocess.Popen[bytes], port: int) -> None:
             raise RuntimeError(f"{server.args!r} ended at once: {said[-2000:]}")
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1):
-                return
+                if listeners == 1 or listening(port, Path("/proc/net/tcp").read_text()) >= listeners:
+                    return
         except OSError:
-            time.sleep(0.05)
+            pass
+        time.sleep(0.05)
     raise RuntimeError(f"{server.args!r} did not listen on {port} within {START_LIMIT_S:g} s")

@@ -16,6 +16,7 @@ from edge_proxy.downstream.request_id import RequestIdMiddleware
 from edge_proxy.downstream.shortcut import with_shortcut
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import Ticker
+from edge_proxy.memory import Tidying
 from edge_proxy.policy.admission import Admission, Terms
 from edge_proxy.probe import Probe
 from edge_proxy.settings import Settings
@@ -56,7 +57,8 @@ class Edge:
             batch_interval_s=settings.batch_interval_ms / 1000,
         )
         self._admission = Admission(terms)
-        self._stretch = Stretch()
+        self._tidying = Tidying()
+        self._stretch = Stretch(max_factor=settings.max_batch_stretch)
         self._streams = Streams(
             admit=self._admission.admit,
             release=self._admission.release,
@@ -96,5 +98,5 @@ class Edge:
             await self._workers.stop()
 
     def _look(self, *, busy: float, lag_s: float) -> None:
-        if self._settings.adaptive_pacing:
-            self._workers.stretch(self._stretch.look(busy=busy, lag_s=lag_s))
+        self._workers.stretch(self._stretch.look(busy=busy, lag_s=lag_s))
+        self._tidying.look(open_now=self._admission.streams)

@@ -1,9 +1,9 @@
 """One process of an edge: its logs, its memory, its event loop."""
 
-import gc
 import logging
 import signal
 
+from edge_proxy.memory import settle
 from edge_proxy.settings import Settings
 
 
@@ -19,8 +19,7 @@ def run(settings: Settings) -> None:
     from edge_proxy.server import serve  # noqa: PLC0415
 
     configure_logs()
-    gc.collect()
-    gc.freeze()  # what the imports have made lives as long as the process: no collection need look at it again
+    settle()
     uvloop.run(serve(settings))
 
 

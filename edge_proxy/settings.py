@@ -24,8 +24,8 @@ class Settings(BaseSettings):
     processes: int = Field(1, ge=1, le=256, description="Processes that share the port, each an edge by itself.")
     workers: Names = Field(["127.0.0.1:50051"], description="Addresses of the workers, comma-separated.")
     batch_interval_ms: float = Field(50, ge=0, le=1000, description="One event per so long, for each stream.")
-    adaptive_pacing: bool = Field(
-        True, description="Under too much load, intervals grow, to double at most, instead of delays."
+    max_batch_stretch: float = Field(
+        3, ge=1, le=10, description="Under too much load, batch intervals grow, at most so many times; 1: never."
     )
     ping_interval_s: float = Field(15, gt=0, description="A ping every so long, for each stream.")
     generation_timeout_s: float = Field(120, gt=0, le=86_400, description="A generation fails after so long.")

@@ -1,6 +1,5 @@
 """`python -m inference_worker`: run a worker. `--help` lists its settings."""
 
-import gc
 import logging
 import signal
 import sys
@@ -8,6 +7,7 @@ import sys
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
+from inference_worker.memory import settle
 from inference_worker.settings import Settings
 from inference_worker.status import EngineError, Refused
 
@@ -39,8 +39,7 @@ def _run(settings: Settings) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the llamacpp engine's questions to its own tokenizer
-    gc.collect()
-    gc.freeze()  # what the imports have made lives as long as the process: no collection need look at it again
+    settle()
     uvloop.run(serve(settings))
 
 

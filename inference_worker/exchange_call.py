@@ -41,6 +41,7 @@ class ExchangeCall:
         self._exchange = Exchange(registry, self._wake, slot_s=rhythm.tick_s or LEAST_TICK_S)
         self._due = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0  # uvloop's handle for what is due at once does not know its time
         self._ticking = False  # the timer's end is this tick's
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._load_due = 0.0
@@ -87,10 +88,10 @@ class ExchangeCall:
     def _arm(self, at: float) -> None:
         """Have a frame made at `at`, or earlier when that is to be already."""
         if self._timer:
-            if self._timer.when() <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
+        self._timer, self._timer_at = asyncio.get_running_loop().call_at(at, self._on_timer), at
 
     def _on_timer(self) -> None:
         self._timer = None

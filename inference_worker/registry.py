@@ -214,6 +214,7 @@ class Registry:
 
         def over(_: asyncio.Task[None]) -> None:
             self.running -= 1
+            generation.task = None  # a cancelled task keeps its frames, and those this generation: a cycle
             generation.log.close(STOPPED)
             if deadline:
                 deadline.cancel()

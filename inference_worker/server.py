@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 from inference_worker.engines import ENGINES, EngineConfig
 from inference_worker.engines.base import Engine
 from inference_worker.exchange_call import Rhythm
+from inference_worker.memory import Tidying
 from inference_worker.registry import Limits, Registry
 from inference_worker.servicer import Servicer
 from inference_worker.settings import Settings
@@ -24,6 +25,7 @@ SERVICE_NAME: str = pb.DESCRIPTOR.services_by_name["AIAgentService"].full_name
 INTERRUPT_GRACE_S = 1.0  # a person at a terminal waits
 CLEANUP_GRACE_S = 1.0  # for calls to end once their generations have
 POLL_S = 0.02
+TIDY_PERIOD_S = 5.0
 
 
 def server_options(settings: Settings) -> Sequence[tuple[str, int]]:
@@ -77,6 +79,8 @@ class Worker:
         self._servicer = Servicer(self.registry, Rhythm(settings.tick_ms / 1000, settings.heartbeat_s))
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(options=server_options(settings))
+        self._tidying = Tidying()
+        self._tidy_timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> str:
         """Listen; the address.
@@ -93,9 +97,11 @@ class Worker:
         try:
             port = self._server.add_insecure_port(f"{host}:{self._settings.port}")
         except RuntimeError as error:
+            await self._server.stop(None)  # or gRPC complains when it is forgotten
             raise OSError(f"{host}:{self._settings.port} can not be listened on") from error
         await self._server.start()
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        self._tidy()
         return f"{host}:{port}"
 
     async def drain(self, grace_s: float) -> None:
@@ -113,6 +119,12 @@ class Worker:
         await self._server.stop(grace=0.1)
         await self._until_none(CLEANUP_GRACE_S, lambda: self._servicer.open_calls)
         await self._engine.close()
+        if self._tidy_timer:
+            self._tidy_timer.cancel()
+
+    def _tidy(self) -> None:
+        self._tidying.look(open_now=self.registry.running)
+        self._tidy_timer = asyncio.get_running_loop().call_later(TIDY_PERIOD_S, self._tidy)
 
     async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in ("", SERVICE_NAME):

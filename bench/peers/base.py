@@ -21,6 +21,7 @@ class Running:
     body: bytes
     proxy_pids: Sequence[int]  # of the server under test
     worker_pids: Sequence[int] = field(default=())  # of what makes the tokens behind it
+    worker_port: int = 0  # where that takes plain calls; 0 if nobody needs to know
 
 
 class Peer(Protocol):

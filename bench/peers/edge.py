@@ -6,18 +6,21 @@ from contextlib import contextmanager
 
 from bench.loads import Load
 from bench.peers.base import Running
-from bench.processes import free_port, process
+from bench.processes import descendants, free_port, process
 
 MORE_THAN_ANY_LOAD = "10000"
 
 
 class Edge:
-    """`python -m edge_proxy serve`."""
+    """`python -m edge_proxy serve`, with so many processes."""
 
     name = "edge"
     what = (
         "this edge: all streams on one gRPC call, an event per 50 ms and stream; before this worker's scripted engine"
     )
+
+    def __init__(self, processes: int = 1) -> None:
+        self._processes = processes
 
     @contextmanager
     def running(self, load: Load) -> Iterator[Running]:
@@ -29,9 +32,11 @@ class Edge:
             "WORKER_MAX_STREAMS": MORE_THAN_ANY_LOAD,
             "EDGE_MAX_STREAMS": MORE_THAN_ANY_LOAD,
             "EDGE_WORKERS": f"127.0.0.1:{worker_port}",
+            "EDGE_PROCESSES": str(self._processes),
         }
         with (
             process(worker, port=worker_port, variables=variables) as behind,
-            process(edge, port=port, variables=variables) as server,
+            process(edge, port=port, variables=variables, listeners=self._processes) as server,
         ):
-            yield Running(port, "/api/v1/ai/generate", load.body, [server.pid], [behind.pid])
+            pids = descendants(server.pid)
+            yield Running(port, "/api/v1/ai/generate", load.body, pids, [behind.pid], worker_port)

@@ -5,7 +5,6 @@ smoothness then, and no delay that grows. The factor is raised a little at every
 lowered a little at every look that does not; what it changes is what the next look sees, so it settles.
 """
 
-MAX_FACTOR = 2.0
 FULL = 0.85  # of a core: so busy it may be
 LATE_S = 0.025  # and so late may its timers be: half a batch interval
 MAX_RISE = 1.10  # at one look
@@ -13,13 +12,14 @@ MAX_FALL = 0.95
 
 
 class Stretch:
-    """The factor, and what moves it."""
+    """The factor, and what moves it: from 1 to `max_factor`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_factor: float) -> None:
         self.factor = 1.0
+        self._max_factor = max_factor
 
     def look(self, *, busy: float, lag_s: float) -> float:
-        """The new factor, 1 to `MAX_FACTOR`.
+        """The new factor.
 
         Args:
             busy: CPU seconds per second since the last look.
@@ -27,5 +27,5 @@ class Stretch:
         """
         pressure = max(busy / FULL, lag_s / LATE_S)
         self.factor *= min(max(pressure, MAX_FALL), MAX_RISE)
-        self.factor = min(max(self.factor, 1.0), MAX_FACTOR)
+        self.factor = min(max(self.factor, 1.0), self._max_factor)
         return self.factor

@@ -40,7 +40,7 @@ class Player:
         options: Options,
         *,
         push: Callable[[str], bool],
-        on_done: Callable[[str | Exception], None],
+        on_done: Callable[[str | EngineError], None],
         now: float,
     ) -> None:
         self._options = options
@@ -126,9 +126,9 @@ class ScriptedEngine:
 
     async def _play(self, request: Request, options: Options, sink: Sink) -> Finish:
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[str | Exception] = loop.create_future()
+        done: asyncio.Future[str | EngineError] = loop.create_future()
 
-        def finish(outcome: str | Exception) -> None:
+        def finish(outcome: str | EngineError) -> None:
             if not done.done():  # cancelled, and this task has not yet run to say that it is gone
                 done.set_result(outcome)
 
@@ -139,8 +139,8 @@ class ScriptedEngine:
             outcome = await done
         finally:
             player.gone = True
-        if isinstance(outcome, Exception):
-            raise outcome
+        if isinstance(outcome, EngineError):
+            raise EngineError(*outcome.args)  # not this one: it would hold its frame, and the frame holds it
         words = " ".join([request.raw_prompt, *(m.content for m in request.messages)]).split()
         return Finish(outcome, prompt_tokens=len(words))
 

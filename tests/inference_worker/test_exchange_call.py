@@ -2,6 +2,7 @@ import asyncio
 from itertools import pairwise
 
 import pytest
+import uvloop
 
 from inference_worker.exchange_call import BREATH_S, ExchangeCall
 from inference_worker.status import Code
@@ -257,3 +258,15 @@ async def test_a_reader_with_an_interval_gets_a_row_each_and_an_edge_can_stretch
         before = len(edge.frames)
         await asyncio.sleep(0.8)
         assert 7 <= len(edge.frames) - before <= 9
+
+
+def test_the_timer_can_be_moved_on_the_real_event_loop_too_when_it_is_overdue() -> None:
+    async def scenario() -> None:
+        call, now = ExchangeCall(make_registry(), RHYTHM), asyncio.get_running_loop().time()
+        for at in (now - 1, now + 1, now - 2):  # uvloop's handle for what is overdue is of another kind
+            call._arm(at)
+        assert not call._due.is_set()
+        await asyncio.sleep(0.01)
+        assert call._due.is_set()
+
+    uvloop.run(scenario())

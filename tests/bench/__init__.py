@@ -1,0 +1,1 @@
+"""The benchmark's tests: of what it makes of its measurements, and not of those."""
