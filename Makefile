@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-quick stubs docs lock clean
+.PHONY: help run test check format bench bench-quick bench-core stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -31,6 +31,9 @@ bench: .venv/bench  ## Measure the edge beside its peers and write docs/benchmar
 
 bench-quick: .venv/bench  ## Measure one short load, in less than a minute; writes nothing
 	$(BIN)/python -m bench --quick $(ARGS)
+
+bench-core: .venv/dev  ## What the parts on the hot path cost by themselves, in nanoseconds
+	$(BIN)/python -m bench.core
 
 stubs: .venv/dev  ## Make protos/*_pb2* again from protos/inference.proto
 	$(BIN)/python scripts/make_stubs.py

@@ -1,8 +1,11 @@
 """The k6 script, against the real pair: it passes what is well, and fails what is not."""
 
 import re
+import socketserver
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,12 @@ from tests.support import processes
 
 K6 = Path(sys.executable).parent / "k6"
 THRESHOLDS_CROSSED = 99  # k6's exit code
+
+CUT = b"""HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: stream opened
+
+event: message
+id: g.1
+data: {"delta":"Hel"""
 
 pytestmark = pytest.mark.skipif(not K6.exists(), reason="k6 is not installed: make .venv/bench")
 
@@ -37,5 +46,22 @@ def test_streams_that_end_in_an_error_do_not() -> None:
     ):
         done = k6(address)
     assert done.returncode == THRESHOLDS_CROSSED, done.stdout + done.stderr
-    assert "no error event" in done.stdout
+    assert "✗ no error event" in done.stdout  # a tick stands before one that held
+    assert "stream_success" in done.stderr
+
+
+class _Cuts(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        self.connection.recv(65536)
+        time.sleep(0.1)  # or one user would be a busy loop
+        self.wfile.write(CUT)
+
+
+def test_streams_that_are_cut_within_an_event_do_not() -> None:
+    # What can not be parsed must count as failed: k6 takes thresholds without samples for met.
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Cuts) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        done = k6(f"127.0.0.1:{server.server_address[1]}", VUS="1", DURATION="1s")
+        server.shutdown()
+    assert done.returncode == THRESHOLDS_CROSSED, done.stdout + done.stderr
     assert "stream_success" in done.stderr
