@@ -9,7 +9,9 @@ from starlette.types import ASGIApp
 
 from edge_proxy.core.errors import Code
 from edge_proxy.core.stretch import Stretch
+from edge_proxy.downstream.ask_routes import add_ask_routes
 from edge_proxy.downstream.native_routes import add_native_routes
+from edge_proxy.downstream.openai_routes import add_openai_routes
 from edge_proxy.downstream.operations import add_operations_routes
 from edge_proxy.downstream.problems import add_problem_handlers
 from edge_proxy.downstream.request_id import RequestIdMiddleware
@@ -82,6 +84,10 @@ class Edge:
         add_problem_handlers(app)
         add_native_routes(
             app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s
+        )
+        add_ask_routes(app, self._streams, max_body_bytes=settings.max_body_bytes)
+        add_openai_routes(
+            app, self._streams, models=lambda: self._workers.models, max_body_bytes=settings.max_body_bytes
         )
         add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._admission.draining)
         return app

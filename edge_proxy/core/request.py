@@ -1,7 +1,8 @@
-"""What a client asks for, whatever dialect it was asked in."""
+"""What a client asks for, whatever dialect it was asked in, and what it can ask."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +38,10 @@ class GenerationRequest:
     batch_interval_s: float | None = None
     resume_window_s: float = 0.0
     engine_options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Model(NamedTuple):
+    """What a request can name, and the engine that runs it."""
+
+    name: str
+    engine: str

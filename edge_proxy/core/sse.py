@@ -6,11 +6,11 @@ made with ASCII escapes has no line break in it, ids are our own, and event name
 
 from json.encoder import encode_basestring_ascii
 
-HEADERS = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
+UNBUFFERED = (
     (b"cache-control", b"no-cache, no-transform"),  # no-transform: a proxy that compresses would also buffer
     (b"x-accel-buffering", b"no"),  # nginx: pass every write on at once
 )
+HEADERS = ((b"content-type", b"text/event-stream; charset=utf-8"), *UNBUFFERED)
 LAST_EVENT_ID_CHARS = 128
 
 

@@ -1,9 +1,10 @@
 """What a dialect is: a way of spelling a stream. Pure; one file each, and one row in the table of `__init__`."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from edge_proxy.core.errors import Failure
-from edge_proxy.core.events import Event
+from edge_proxy.core.events import Event, Finished, Usage
 
 
 class Encoder(Protocol):
@@ -19,10 +20,22 @@ class Encoder(Protocol):
 class Dialect(Protocol):
     """Spells streams, and refusals before them."""
 
-    headers: tuple[tuple[bytes, bytes], ...]  # of a stream
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """Of a stream."""
 
-    def encoder(self, generation_id: str) -> Encoder:
-        """An encoder for one stream."""
+    def encoder(self, generation_id: str, index: int = 0) -> Encoder:
+        """An encoder for one answer of a stream. The id is that of the first answer's generation, in all of them."""
+
+    def end(self, generation_id: str, usages: Sequence[Usage]) -> bytes:
+        """What is written once, after the last answer has finished; nothing is after a failure."""
 
     def refusal(self, failure: Failure, *, request_id: str) -> tuple[str, bytes]:
         """The media type and body of a response that says why there is no stream."""
+
+
+class WholeDialect(Dialect, Protocol):
+    """One that also spells answers in one piece."""
+
+    def whole(self, generation_id: str, answers: Sequence[tuple[str, Finished]]) -> bytes:
+        """The body. Of each answer: the text before its end, and its end."""

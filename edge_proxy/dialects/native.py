@@ -10,11 +10,12 @@ Refusals before the stream are problem details (RFC 9457).
 """
 
 import json
+from collections.abc import Sequence
 from typing import assert_never
 
 from edge_proxy.core import sse
 from edge_proxy.core.errors import Failure
-from edge_proxy.core.events import Delta, Event, Failed, Finished, Ping
+from edge_proxy.core.events import Delta, Event, Failed, Finished, Ping, Usage
 
 quote = sse.quote
 headers: tuple[tuple[bytes, bytes], ...] = sse.HEADERS
@@ -41,18 +42,23 @@ class NativeEncoder:
                 event_ = f'{self._message}.{next_index}\ndata: {{"delta":{quote(text)},"isFinal":false}}\n\n'
                 return event_.encode("ascii")
             case Ping():
-                return sse.event("ping", f'{{"timestamp":{int(unix_s)}}}')
+                return sse.event("ping", ping(unix_s))
             case Finished():
-                return sse.event("message", _final(event), f"{self._generation_id}.{event.next_index}")
+                return sse.event("message", final(event), f"{self._generation_id}.{event.next_index}")
             case Failed():
-                return sse.event("error", _error(event), f"{self._generation_id}.{event.next_index}")
+                return sse.event("error", error(event), f"{self._generation_id}.{event.next_index}")
             case _:
                 assert_never(event)
 
 
-def encoder(generation_id: str) -> NativeEncoder:
-    """An encoder for one stream."""
+def encoder(generation_id: str, index: int = 0) -> NativeEncoder:
+    """An encoder for one stream, which has one answer."""
     return NativeEncoder(generation_id)
+
+
+def end(generation_id: str, usages: Sequence[Usage]) -> bytes:
+    """Nothing: the last message is the end."""
+    return b""
 
 
 def refusal(failure: Failure, *, request_id: str) -> tuple[str, bytes]:
@@ -71,7 +77,18 @@ def refusal(failure: Failure, *, request_id: str) -> tuple[str, bytes]:
     return "application/problem+json", json.dumps(problem).encode("ascii")
 
 
-def _final(event: Finished) -> str:
+def delta(event: Delta) -> str:
+    """The data of a message within the stream, as JSON."""
+    return f'{{"delta":{quote(event.text)},"isFinal":false}}'
+
+
+def ping(unix_s: float) -> str:
+    """The data of a sign of life."""
+    return f'{{"timestamp":{int(unix_s)}}}'
+
+
+def final(event: Finished) -> str:
+    """The data of the last message."""
     usage = event.outcome.usage
     return _json(
         {
@@ -83,7 +100,8 @@ def _final(event: Finished) -> str:
     )
 
 
-def _error(event: Failed) -> str:
+def error(event: Failed) -> str:
+    """The data of a failure."""
     failure = event.failure
     details = {"retryable": failure.retryable, "partialTokens": event.next_index}
     return _json({"error": failure.message, "code": failure.code, "details": details})

@@ -1,8 +1,8 @@
-"""Reads a JSON request body within bounds."""
+"""Reads what a request says: a JSON body, within bounds, or a query string."""
 
 from starlette.requests import ClientDisconnect, Request
 
-from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.core.errors import Code, Failure, Refused, invalid
 from edge_proxy.core.strict_json import loads
 
 
@@ -21,6 +21,20 @@ async def read_json(request: Request, *, max_bytes: int) -> dict[str, object]:
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Refused(Failure(Code.UNSUPPORTED_MEDIA_TYPE, "The body must not be compressed."))
     return loads(await _read(request, max_bytes))
+
+
+def read_query(request: Request) -> dict[str, str]:
+    """The query string as a dict.
+
+    Raises:
+        Refused: A field is given twice.
+    """
+    data: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in data:
+            raise invalid(name[:100], "The field is given twice.")
+        data[name] = value
+    return data
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:

@@ -24,18 +24,18 @@ class Malformed(Exception):
 class Wire:
     """The short way out."""
 
-    __slots__ = ("free", "on_change", "write")
+    __slots__ = ("free", "watchers", "write")
 
     def __init__(self, write: Callable[[bytes], None]) -> None:
         self.write = write
         self.free = True  # the client takes what is written: nothing piles up here
-        self.on_change: Callable[[bool], None] | None = None  # called with whether it has become free
+        self.watchers: list[Callable[[bool], None]] = []  # called with whether it has become free
 
     def change(self, free: bool) -> None:
         """Note it, and tell."""
         self.free = free
-        if self.on_change:
-            self.on_change(free)
+        for watch in tuple(self.watchers):
+            watch(free)
 
 
 class Connection(HttpToolsProtocol):

@@ -8,10 +8,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from edge_proxy.core.errors import ERRORS, Code, Failure, Refused
-from edge_proxy.dialects import DIALECTS
+from edge_proxy.dialects import native, openai
 
 log = logging.getLogger(__name__)
 
+OPENAI_PATHS = "/v1/"
 RETRY_AFTER_S = 1  # of 429 and 503: streams end all the time, and a worker is back within two seconds
 STATUS_CODES = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
 
@@ -32,9 +33,13 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 def response(failure: Failure, request: Request) -> Response:
-    """The response that says `failure`."""
-    media_type, body = DIALECTS["native"].refusal(failure, request_id=request.scope["state"]["request_id"])
+    """The response that says `failure`, in the words of the address that was asked."""
     headers = {"retry-after": str(RETRY_AFTER_S)} if failure.status in (429, 503) else {}
+    if request.url.path.startswith(OPENAI_PATHS):
+        media_type, body = openai.refusal(failure)
+        headers["x-should-retry"] = str(failure.retryable).lower()  # or the SDKs go by the status alone
+    else:
+        media_type, body = native.refusal(failure, request_id=request.scope["state"]["request_id"])
     return Response(body, failure.status, headers, media_type)
 
 

@@ -25,7 +25,7 @@ class Pump:
 
     async def run(self) -> bytes:
         """Write until the stream is closed; its last bytes, which leave with the end of the body."""
-        self._wire.on_change = self._on_change
+        self._wire.watchers.append(self._on_change)
         self._stream.listen(self)
         try:
             self._stream.poke()
@@ -48,7 +48,7 @@ class Pump:
             return
         try:
             events = stream.take(now)
-            if events and not stream.closed:
+            if events and stream.ending is None:
                 data = encode(self._encoder, events)
                 self._write(b"%x\r\n%b\r\n" % (len(data), data))
             elif events:
@@ -67,7 +67,8 @@ class Pump:
 
     def _let_go(self) -> None:
         self._stream.listen(None)
-        self._wire.on_change = None
+        if self._on_change in self._wire.watchers:
+            self._wire.watchers.remove(self._on_change)
 
 
 def encode(encoder: Encoder, events: Sequence[Event], *, clock: Callable[[], float] = time.time) -> bytes:

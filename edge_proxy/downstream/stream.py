@@ -44,7 +44,7 @@ class Stream:
         "_source",
         "_ticker",
         "_waiter",
-        "closed",
+        "ending",
         "failure",
         "on_fail",
     )
@@ -58,7 +58,7 @@ class Stream:
         self._listener: Listener | None = None
         self._asked: list[float] = []  # when the ticker will call; the next of these is the last
         self._left = False
-        self.closed = False  # the last event has been given out
+        self.ending: Event | None = None  # the last event, when it has been given out
         self.failure: Failure | None = None  # why this side ended it
         self.on_fail: Callable[[], object] | None = None  # told of that, while the worker is asked
         self._ask(pacer.deadline)  # counts from here on, also while the worker is asked or the writer can not write
@@ -116,7 +116,8 @@ class Stream:
         """The events that are due at `now`."""
         pacer, asked = self._pacer, self._asked
         events = pacer.poll(now=now)
-        self.closed = pacer.closed
+        if pacer.closed and events:
+            self.ending = events[-1]
         if self._paused and pacer.held_chars == 0 and self._source:
             self._paused = False
             self._source.resume()

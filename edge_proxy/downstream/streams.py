@@ -1,14 +1,13 @@
 """All streams of this process: started on the server's terms, counted, and ended together when it goes away."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from edge_proxy.core.errors import Code
+from edge_proxy.core.errors import Code, Refused
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest
-from edge_proxy.dialects.base import Dialect
-from edge_proxy.downstream.sse_endpoint import SSEResponse
+from edge_proxy.downstream.opening import Opening
 from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
 
@@ -33,15 +32,25 @@ class Streams:
     cancel: Callable[[str], Awaitable[None]]
     ping_interval_s: float
     ticker: Ticker
-    _open: set[Stream] = field(default_factory=set)
+    _streams: set[Stream] = field(default_factory=set)
 
-    def sse(self, asked: GenerationRequest, dialect: Dialect) -> SSEResponse:
-        """The response that streams what was asked for.
+    def open(self, asked: Sequence[GenerationRequest]) -> list[Opening]:
+        """Admit generations that one response is to have, and say how to open them.
 
         Raises:
-            Refused: The stream may not start. The worker's refusal comes later, when the response is sent.
+            Refused: They may not start; none of them does. The worker's refusal comes later, when they are opened.
         """
-        request = self.admit(asked)
+        openings: list[Opening] = []
+        try:
+            for request in asked:
+                openings.append(self._open_one(self.admit(request)))
+        except Refused:
+            for opening in openings:
+                opening.close()
+            raise
+        return openings
+
+    def _open_one(self, request: GenerationRequest) -> Opening:
         pacer = Pacer(
             interval_s=DISTANCE * (request.batch_interval_s or 0.0),
             ping_interval_s=self.ping_interval_s,
@@ -49,15 +58,15 @@ class Streams:
             now=self.ticker.now(),
         )
         stream = Stream(pacer, self.ticker)
-        self._open.add(stream)
+        self._streams.add(stream)
 
         def done() -> None:
-            self._open.discard(stream)
+            self._streams.discard(stream)
             self.release()
 
-        return SSEResponse(stream, lambda reader: self.open_source(request, reader), dialect, done)
+        return Opening(stream, lambda reader: self.open_source(request, reader), done)
 
     def fail_all(self, code: Code) -> None:
         """End every stream, in its own words."""
-        for stream in tuple(self._open):
+        for stream in tuple(self._streams):
             stream.fail(code)

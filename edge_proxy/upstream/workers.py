@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Opened, Reader
-from edge_proxy.core.request import GenerationRequest
+from edge_proxy.core.request import GenerationRequest, Model
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from edge_proxy.upstream.translate import to_message
 
@@ -23,6 +23,12 @@ class Workers:
     def ready(self) -> int:
         """How many workers take new generations."""
         return sum(link.ready for link in self._links)
+
+    @property
+    def models(self) -> list[Model]:
+        """What the workers serve that are ready, each once."""
+        listed = [Model(model.name, model.engine) for link in self._links if link.ready for model in link.models]
+        return list(dict.fromkeys(listed))
 
     def start(self) -> None:
         """Connect to all, and stay connected."""

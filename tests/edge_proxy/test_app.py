@@ -46,9 +46,9 @@ class Site:
 
 
 @contextlib.asynccontextmanager
-async def site(**settings: Any) -> AsyncIterator[Site]:
-    """Edge and worker, ready."""
-    worker_settings = WorkerSettings(engine="scripted", port=0)
+async def site(worker_options: dict[str, str] | None = None, **settings: Any) -> AsyncIterator[Site]:
+    """Edge and worker, ready; the scripted engine has these options unless a request gives others."""
+    worker_settings = WorkerSettings(engine="scripted", port=0, engine_options=worker_options or {})
     worker = Worker(worker_settings, make_engine(worker_settings))
     address = await worker.start()
     try:

@@ -49,3 +49,17 @@ async def test_the_event_source_example_shows_the_answer_on_the_page(real_pair: 
     code = block("js", "EventSource").replace("localhost:8080", real_pair.edge)
     printed = await output(str(NODE), "--input-type=module", "--eval", page + code, folder=CLIENTS)
     assert len(printed.split()) > 3
+
+
+async def test_the_openai_example_prints_a_story(real_pair: Pair) -> None:
+    code = block("python", "OpenAI").replace("localhost:8080", real_pair.edge)
+    assert "owl" in await output(sys.executable, "-c", code)
+
+
+async def test_the_commands_for_a_terminal_do_what_they_say(real_pair: Pair) -> None:
+    chat, check = block("sh", "edge_proxy chat").strip().splitlines()
+    python, *arguments = shlex.split(chat)
+    assert python == ".venv/bin/python"
+    assert "owl" in await output(sys.executable, *arguments, "--url", f"http://{real_pair.edge}")
+    _, *arguments = shlex.split(check.replace("localhost:8080", real_pair.edge))
+    assert "events" in await output(sys.executable, *arguments)

@@ -120,7 +120,7 @@ def test_every_dialect_spells_every_event(dialect: Dialect) -> None:
     }
     assert set(events) == set(get_args(Event))
     for event in events.values():
-        assert dialect.encoder("w1-1").encode(event, unix_s=UNIX_S).endswith(b"\n\n")
+        assert dialect.encoder("w1-1").encode(event, unix_s=UNIX_S).endswith(b"\n")
 
 
 TEXTS = st.text(st.one_of(st.characters(), st.sampled_from('\r\n\0\u2028\u2029\x85\x0b\x0c\ufeff\ud800\udfff"\\:')))

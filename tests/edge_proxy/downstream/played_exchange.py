@@ -5,6 +5,7 @@ import asyncio
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.dialects import native
+from edge_proxy.downstream.opening import Opening
 from edge_proxy.downstream.sse_endpoint import SSEResponse
 from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
@@ -30,7 +31,8 @@ class Exchange:
         def count() -> None:
             self.done += 1
 
-        return SSEResponse(self.stream, lambda reader: self.upstream.open(REQUEST, reader), native, count)
+        opening = Opening(self.stream, lambda reader: self.upstream.open(REQUEST, reader), count)
+        return SSEResponse([opening], native)
 
     def start(self) -> Client:
         """Begin to send."""

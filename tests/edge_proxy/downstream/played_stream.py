@@ -25,7 +25,7 @@ class Writer:
         self.task = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
-        while not self._stream.closed:
+        while self._stream.ending is None:
             for event in await self._stream.next():
                 self.events.append(event)
                 self.instants.append(now())

@@ -54,7 +54,7 @@ async def test_a_request_finds_its_wire_in_the_state() -> None:
 async def test_it_says_when_the_client_takes_bytes_again() -> None:
     connection, _ = make_connection()
     told: list[bool] = []
-    connection.wire.on_change = told.append
+    connection.wire.watchers.append(told.append)
     connection.pause_writing()
     assert not connection.wire.free
     connection.resume_writing()

@@ -76,7 +76,7 @@ async def test_the_last_bytes_are_left_to_who_ends_the_body() -> None:
     last = await pumped.running
     assert pumped.deltas() == ["a"]
     assert b'"delta":"b","isFinal":true' in last
-    assert pumped.wire.on_change is None
+    assert not pumped.wire.watchers
 
 
 async def test_a_full_socket_gathers_one_delta_that_leaves_when_it_takes_bytes_again() -> None:

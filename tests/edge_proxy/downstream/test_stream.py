@@ -47,7 +47,7 @@ async def test_the_end_does_not_wait_for_the_interval() -> None:
     await writer.task
     assert writer.events[-1] == Finished("b", 2, STOP)
     assert writer.instants[-1] == pytest.approx(0.01, abs=ROUNDING_S)
-    assert stream.closed
+    assert stream.ending is not None
 
 
 @in_virtual_time
@@ -117,9 +117,9 @@ async def test_a_stream_without_a_source_can_be_left_and_failed() -> None:
 async def test_it_is_closed_when_the_last_event_was_given_out() -> None:
     stream, generation = make_stream()
     generation.end()
-    assert not stream.closed
+    assert stream.ending is None
     await stream.next()
-    assert stream.closed
+    assert stream.ending is not None
 
 
 @in_virtual_time

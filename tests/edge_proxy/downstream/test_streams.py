@@ -7,6 +7,7 @@ import pytest
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.dialects import native
+from edge_proxy.downstream.sse_endpoint import SSEResponse
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import SLOT_S, Ticker
 from tests.edge_proxy.asgi import Client
@@ -37,7 +38,7 @@ class Server:
 
     async def start(self) -> Client:
         """A client whose stream is open."""
-        client = Client(self.streams.sse(ASKED, native))
+        client = Client(SSEResponse(self.streams.open([ASKED]), native))
         await settle()
         return client
 
@@ -69,7 +70,7 @@ async def test_what_is_not_admitted_asks_no_worker_and_releases_nothing() -> Non
     server = Server()
     server.refusal = Refused(Failure(Code.OVERLOADED))
     with pytest.raises(Refused):
-        server.streams.sse(ASKED, native)
+        server.streams.open([ASKED])
     assert server.upstream.generations == []
     assert server.released == 0
 
@@ -165,4 +166,20 @@ async def test_streams_that_have_ended_are_forgotten() -> None:
     told = list(ended.told)
     server.streams.fail_all(Code.SERVER_DRAINING)
     assert ended.told == told
-    assert server.streams._open == set()
+    assert server.streams._streams == set()
+
+
+@in_virtual_time
+async def test_of_several_generations_none_starts_when_one_may_not() -> None:
+    server = Server()
+
+    def admit_two(request: GenerationRequest) -> GenerationRequest:
+        if server.admitted == 2:
+            raise Refused(Failure(Code.OVERLOADED))
+        return server._admit(request)
+
+    server.streams.admit = admit_two
+    with pytest.raises(Refused):
+        server.streams.open([ASKED] * 3)
+    assert (server.admitted, server.released) == (2, 2)
+    assert server.upstream.generations == []

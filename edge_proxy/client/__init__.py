@@ -1,0 +1,1 @@
+"""The edge's own command line: reads streams as any other client does, over HTTP."""

@@ -1,0 +1,48 @@
+"""The ask endpoint: a question in, typed events out; by POST, or for `EventSource` by GET."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+
+from edge_proxy.dialects import ask
+from edge_proxy.dialects.ask_request import AskBody, parse_ask
+from edge_proxy.downstream.body import read_json, read_query
+from edge_proxy.downstream.problems import RESPONSES
+from edge_proxy.downstream.schemas import body_schema, query_schema
+from edge_proxy.downstream.sse_endpoint import SSEResponse
+from edge_proxy.downstream.streams import Streams
+
+PATH = "/ask/stream"
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events of type `delta`, ended by one of type `end` with the whole answer, or `error`.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+def add_ask_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int) -> None:
+    """Have the app answer it with these streams."""
+
+    @app.post(
+        PATH,
+        response_class=Response,
+        tags=["ask"],
+        responses=STREAM | RESPONSES,
+        openapi_extra={"requestBody": body_schema(AskBody)},
+    )
+    async def ask_stream(request: Request) -> Response:
+        """Answer a question, streamed."""
+        body = await read_json(request, max_bytes=max_body_bytes)
+        return SSEResponse(streams.open([parse_ask(body)]), ask)
+
+    @app.get(
+        PATH,
+        response_class=Response,
+        tags=["ask"],
+        responses=STREAM | RESPONSES,
+        openapi_extra={"parameters": query_schema(AskBody)},
+    )
+    async def ask_stream_for_event_source(request: Request) -> Response:
+        """Answer a question, streamed, for `EventSource`."""
+        return SSEResponse(streams.open([parse_ask(read_query(request), strings=True)]), ask)

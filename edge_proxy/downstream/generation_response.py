@@ -1,0 +1,56 @@
+"""What every response made of generations has in common: it opens them, and lets go of them when the client leaves.
+
+Written straight against ASGI, because everything here is about when: nothing is sent before the worker has taken the
+request on, so that every refusal is a status; and the client's leaving is watched from the first moment on, also while
+the worker is asked and while a write waits for a slow client.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from edge_proxy.core.errors import Code, Refused
+from edge_proxy.downstream.opening import Opening
+
+
+class GenerationResponse(Response):
+    """A response of one generation or several, of which the first gives it its id."""
+
+    def __init__(self, openings: Sequence[Opening]) -> None:
+        self.openings = openings
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        gone = asyncio.ensure_future(_disconnected(receive))
+        gone.add_done_callback(self._leave)
+        try:
+            ids = [await opening.open() for opening in self.openings]
+            await self.respond(ids[0], scope, send)
+        except Refused:
+            if not gone.done():  # else there is nobody to tell
+                raise
+        finally:
+            for opening in self.openings:
+                opening.close()
+            gone.cancel()
+
+    async def respond(self, generation_id: str, scope: Scope, send: Send) -> None:
+        """Send the response, once all its generations are open.
+
+        Raises:
+            Refused: Nothing has been sent, and nothing will be but this.
+        """
+        raise NotImplementedError
+
+    def _leave(self, _: object) -> None:
+        for opening in self.openings:
+            opening.stream.fail(Code.CANCELLED)
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Return when the client has left; without reading it, ASGI would never say."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,80 @@
+"""The endpoints that OpenAI's SDKs call."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.core.request import Model
+from edge_proxy.dialects.openai import Answer
+from edge_proxy.dialects.openai_request import Asked, ChatBody, CompletionBody, parse_chat, parse_completion
+from edge_proxy.downstream.body import read_json
+from edge_proxy.downstream.problems import RESPONSES
+from edge_proxy.downstream.schemas import body_schema
+from edge_proxy.downstream.sse_endpoint import SSEResponse
+from edge_proxy.downstream.streams import Streams
+from edge_proxy.downstream.whole_endpoint import WholeResponse
+
+ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The answer; with `stream`, chunks of it, ended by `[DONE]` or by an `error` event.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/event-stream": {"schema": {"type": "string"}},
+        },
+    }
+}
+
+
+def add_openai_routes(
+    app: FastAPI, streams: Streams, *, models: Callable[[], Sequence[Model]], max_body_bytes: int
+) -> None:
+    """Have the app answer them with these streams and models."""
+
+    @app.post(
+        "/v1/chat/completions",
+        response_class=Response,
+        tags=["openai"],
+        responses=ANSWER | RESPONSES,
+        openapi_extra={"requestBody": body_schema(ChatBody)},
+    )
+    async def chat(request: Request) -> Response:
+        """Answer a conversation."""
+        return _respond(streams, parse_chat(await read_json(request, max_bytes=max_body_bytes)))
+
+    @app.post(
+        "/v1/completions",
+        response_class=Response,
+        tags=["openai"],
+        responses=ANSWER | RESPONSES,
+        openapi_extra={"requestBody": body_schema(CompletionBody)},
+    )
+    async def complete(request: Request) -> Response:
+        """Go on with a text."""
+        return _respond(streams, parse_completion(await read_json(request, max_bytes=max_body_bytes)))
+
+    @app.get("/v1/models", tags=["openai"])
+    async def list_models(request: Request) -> JSONResponse:
+        """The models that the workers serve."""
+        return JSONResponse({"object": "list", "data": [_listed(model) for model in models()]})
+
+    @app.get("/v1/models/{name:path}", tags=["openai"], responses=RESPONSES)
+    async def get_model(name: str) -> JSONResponse:
+        """One of them."""
+        for model in models():
+            if model.name == name:
+                return JSONResponse(_listed(model))
+        raise Refused(Failure(Code.NOT_FOUND, "No worker serves that model.", "model"))
+
+
+def _respond(streams: Streams, asked: Asked) -> Response:
+    answer = Answer(asked.shape, asked.model, int(time.time()), asked.include_usage)
+    openings = streams.open(asked.choices)
+    return SSEResponse(openings, answer) if asked.stream else WholeResponse(openings, answer)
+
+
+def _listed(model: Model) -> dict[str, object]:
+    return {"id": model.name, "object": "model", "created": 0, "owned_by": model.engine}

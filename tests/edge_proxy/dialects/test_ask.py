@@ -1,0 +1,57 @@
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_proxy.core.errors import Code, Failure
+from edge_proxy.core.events import Delta, Event, Failed, Finished, Outcome, Ping, Usage
+from edge_proxy.dialects import ask
+from tests.edge_proxy.sse_parser import parse
+
+STOP = Outcome("stop", Usage(9, 57))
+
+
+def encode(*events: Event) -> bytes:
+    encoder = ask.encoder("w1-5c0f")
+    return encoder.begin() + b"".join(encoder.encode(event, unix_s=0.0) for event in events)
+
+
+def data(*events: Event) -> list[dict[str, Any]]:
+    return [json.loads(message.data) for message in parse(encode(*events)).messages]
+
+
+def test_deltas_and_then_the_whole_answer() -> None:
+    assert data(Delta("Hel", 1), Ping(), Delta("lo", 2), Finished("!", 3, STOP)) == [
+        {"type": "delta", "content": "Hel"},
+        {"type": "delta", "content": "lo"},
+        {
+            "type": "end",
+            "answer": "Hello!",
+            "finishReason": "stop",
+            "usage": {"promptTokens": 9, "completionTokens": 57},
+        },
+    ]
+
+
+def test_a_failure_is_an_event_of_that_type() -> None:
+    assert data(Delta("Hel", 1), Failed(Failure(Code.TIMEOUT), 1))[-1] == {
+        "type": "error",
+        "error": "The generation took too long.",
+        "code": "TIMEOUT",
+        "details": {"retryable": True, "partialTokens": 1},
+    }
+
+
+def test_events_have_ids_and_no_name_so_that_onmessage_gets_them() -> None:
+    stream = parse(encode(Delta("a", 1), Finished("", 1, STOP)))
+    assert [message.type for message in stream.messages] == ["message", "message"]
+    assert b"id: w1-5c0f.1\n" in encode(Delta("a", 1))
+    assert b"event:" not in encode(Delta("a", 1), Finished("", 1, STOP))
+
+
+@given(texts=st.lists(st.text(), min_size=1, max_size=4))
+def test_the_answer_is_all_that_was_said(texts: list[str]) -> None:
+    events = [Delta(text, number) for number, text in enumerate(texts[:-1], 1)]
+    *deltas, end = data(*events, Finished(texts[-1], len(texts), STOP))
+    assert end["answer"] == "".join(texts) == "".join(item["content"] for item in deltas) + texts[-1]

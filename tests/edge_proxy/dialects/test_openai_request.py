@@ -1,0 +1,96 @@
+from typing import Any
+
+import pytest
+
+from edge_proxy.core.errors import Code, Refused
+from edge_proxy.core.request import GenerationRequest, Message
+from edge_proxy.dialects.openai import CHAT, COMPLETION
+from edge_proxy.dialects.openai_request import parse_chat, parse_completion
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def chat(**fields: Any) -> GenerationRequest:
+    """The first choice of a chat with these fields."""
+    return parse_chat({"model": "tiny", "messages": HELLO} | fields).choices[0]
+
+
+def wrong_field(**fields: Any) -> str:
+    with pytest.raises(Refused) as caught:
+        chat(**fields)
+    assert caught.value.failure.code is Code.INVALID_REQUEST
+    return caught.value.failure.wrong_field
+
+
+def test_a_chat_needs_a_model_and_messages() -> None:
+    asked = parse_chat({"model": "tiny", "messages": HELLO})
+    assert (asked.shape, asked.model, asked.stream, asked.include_usage) == (CHAT, "tiny", False, False)
+    assert asked.choices == (GenerationRequest(model="tiny", messages=(Message("user", "Hello"),)),)
+
+
+def test_a_completion_goes_on_with_raw_text() -> None:
+    asked = parse_completion({"model": "tiny", "prompt": "Once", "stream": True, "max_tokens": 5})
+    assert (asked.shape, asked.stream) == (COMPLETION, True)
+    assert asked.choices == (GenerationRequest(model="tiny", prompt="Once", raw_prompt=True, max_tokens=5),)
+
+
+def test_sampling_is_handed_on() -> None:
+    request = chat(temperature=0.5, top_p=0.9, seed=7, stop=["a", "b"], max_tokens=3)
+    assert (request.temperature, request.top_p, request.seed, request.stop) == (0.5, 0.9, 7, ("a", "b"))
+    assert request.max_tokens == 3
+    assert chat(max_tokens=3, max_completion_tokens=4).max_tokens == 4
+    assert chat(stop="x").stop == ("x",)
+    assert chat(seed=-1).seed == 2**32 - 1
+
+
+def test_several_choices_differ_in_their_seed_if_there_is_one() -> None:
+    asked = parse_chat({"model": "tiny", "messages": HELLO, "n": 3, "seed": 2**32 - 1})
+    assert [choice.seed for choice in asked.choices] == [2**32 - 1, 0, 1]
+    assert {choice.seed for choice in parse_chat({"model": "tiny", "messages": HELLO, "n": 3}).choices} == {None}
+
+
+def test_stream_options_are_understood() -> None:
+    asked = parse_chat({"model": "t", "messages": HELLO, "stream": True, "stream_options": {"include_usage": True}})
+    assert asked.include_usage
+
+
+def test_content_can_be_parts_of_text_and_a_developer_is_a_system() -> None:
+    parts = [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]
+    messages = [{"role": "developer", "content": "Be kind."}, {"role": "user", "content": parts, "name": "Mia"}]
+    request = chat(messages=[*messages, {"role": "assistant", "content": None}])
+    assert request.messages == (Message("system", "Be kind."), Message("user", "Hello"), Message("assistant", ""))
+
+
+def test_what_is_not_known_is_ignored() -> None:
+    assert chat(user="me", store=True, metadata={"a": 1}) == chat()
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"model": ""}, "model"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "owl", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": "\0"}]}, "messages[0].content"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": 2.5}, "temperature"),
+        ({"n": 0}, "n"),
+        ({"n": 9}, "n"),
+        ({"stream": "yes"}, "stream"),
+        ({"stop": ["x"] * 17}, "stop"),
+        ({"stop": ""}, "stop"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"logprobs": True}, "logprobs"),
+        ({"stream_options": {"include_usage": 1}}, "stream_options.include_usage"),
+    ],
+)
+def test_what_is_wrong_is_named(fields: dict[str, Any], name: str) -> None:
+    assert wrong_field(**fields) == name
+
+
+@pytest.mark.parametrize("fields", [{"logprobs": 0}, {"echo": True}, {"prompt": ["a", "b"]}, {"prompt": ""}])
+def test_a_completion_refuses_what_it_can_not_do(fields: dict[str, Any]) -> None:
+    with pytest.raises(Refused) as caught:
+        parse_completion({"model": "tiny", "prompt": "x"} | fields)
+    assert caught.value.failure.wrong_field == next(iter(fields))
