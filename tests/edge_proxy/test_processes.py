@@ -21,8 +21,12 @@ ENOUGH_S = 20.0
 def children(service: processes.Service) -> list[int]:
     """The processes that serve, without multiprocessing's own helper."""
     pid = service.process.pid
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in listed if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+    serving = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text():
+                serving.append(int(child))
+    return serving
 
 
 def sockets(pid: int) -> int:
