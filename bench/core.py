@@ -90,7 +90,7 @@ def edge() -> Callable[[], None]:
 
 def append() -> Callable[[], None]:
     """A token through the text stage into a log."""
-    stage = TextStage(GenerationLog(max_chars=10**12).append)
+    stage = _stage()
 
     def run() -> None:
         for _ in range(STREAMS):
@@ -99,13 +99,17 @@ def append() -> Callable[[], None]:
     return run
 
 
+def _stage() -> TextStage:
+    log = GenerationLog(max_chars=10**12)
+    return TextStage(log.append, label=log.label)
+
+
 def scripted() -> Callable[[], None]:
     """A token of the scripted engine, from the scheduler to the log."""
     scheduler, now = Scheduler(), [0.0]
     options = Options(tokens_per_second=50, tokens=10**9, stamp=True)
     for _ in range(STREAMS):
-        stage = TextStage(GenerationLog(max_chars=10**12).append)
-        player = Player(Request(raw_prompt="x"), options, push=stage.push, on_done=lambda outcome: None, now=0.0)
+        player = Player(Request(raw_prompt="x"), options, sink=_stage(), on_done=lambda outcome: None, now=0.0)
         scheduler.add(player, 0.0)
 
     def run() -> None:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 
 from inference_worker.frame import FrameDraft
+from inference_worker.generation import Section
 from inference_worker.messages import status
 from inference_worker.registry import Generation, Registry
 from inference_worker.slots import SlotQueue
@@ -30,7 +31,18 @@ class Stream:
     `queued` is true while the exchange will look at it by itself: it is ready, or waits in a slot.
     """
 
-    __slots__ = ("_exchange", "due", "fresh", "generation", "index", "interval_s", "number", "paused", "queued")
+    __slots__ = (
+        "_exchange",
+        "due",
+        "fresh",
+        "generation",
+        "index",
+        "interval_s",
+        "number",
+        "paused",
+        "queued",
+        "section",
+    )
 
     def __init__(
         self, exchange: "Exchange", number: int, generation: Generation, index: int, interval_s: float
@@ -43,6 +55,7 @@ class Stream:
         self.paused = False
         self.queued = False
         self.fresh = True  # nothing sent yet: the first token is urgent
+        self.section: Section | None = None  # whose label the edge knows
         self._exchange = exchange
 
     def moved(self) -> None:
@@ -147,16 +160,16 @@ class Exchange:
 
     def _read(self, stream: Stream, draft: FrameDraft, now: float) -> None:
         """Put the stream's news into the draft, the ending only behind all of its text."""
-        log = stream.generation.log
-        text, index = log.read(stream.index, max_chars=draft.room)
+        log, before = stream.generation.log, stream.index
         stream.queued = False
-        if index > stream.index:
-            stream.index = index
+        _read_section(stream, draft)
+        while log.sections and stream.index < log.next_index and draft.room > 0:
+            _read_section(stream, draft)  # each to the next label
+        if stream.index > before:
             if stream.fresh:
                 stream.fresh, stream.due = False, now
-            draft.add_text(stream.number, text, index)
             self._schedule(stream, now)
-        if index < log.next_index:
+        if stream.index < log.next_index:
             stream.due = now
             stream.queued = True
             self._ready.append(stream)  # for the rest, which did not fit
@@ -171,3 +184,16 @@ class Exchange:
             stream.due = max(stream.due, now - LATE * interval_s) + interval_s
             stream.queued = True
             self._later.add(stream, stream.due)
+
+
+def _read_section(stream: Stream, draft: FrameDraft) -> None:
+    """Put the stream's next text into the draft, as far as it has one label, and that label if it is news."""
+    log = stream.generation.log
+    section = log.section_at(stream.index) if log.sections else None
+    text, index = log.read(stream.index, max_chars=draft.room)
+    if index > stream.index:
+        if section and section is not stream.section:
+            stream.section = section
+            draft.add_label(section.label)
+        stream.index = index
+        draft.add_text(stream.number, text, index)

@@ -1,7 +1,8 @@
 """One frame being filled, up to the size that an edge takes."""
 
 from inference_worker.generation import Ending, Finished
-from inference_worker.messages import finished, status
+from inference_worker.label import Label
+from inference_worker.messages import finished, label_message, status
 from inference_worker.status import Failed
 from protos import inference_pb2 as pb
 
@@ -29,6 +30,11 @@ class FrameDraft:
         self._texts.append(text)
         self._indices.append(next_index)
         self.room -= len(text) + ROW_CHARS
+
+    def add_label(self, label: Label) -> None:
+        """The row that is added next has this label."""
+        self._frame.labels.add(row=len(self._numbers), label=label_message(label))
+        self.room -= NOTE_CHARS + label.chars
 
     def add_opened(self, opened: pb.Opened) -> None:
         """A stream begins."""

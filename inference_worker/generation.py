@@ -1,15 +1,19 @@
 """A generation's log: all that an engine has said, numbered, so that a reader is just an index.
 
     appended by the engine       entry 0   entry 1   entry 2   ...   then one ending
+    labelled, where it must be   reasoning           answer
     read by anyone, from any     ---------------------^ index 2: "everything since"
 
 From this one structure follow streaming (read from 0), resuming (read from n), two readers of one answer, back pressure
 (a slow reader stands further behind, nothing is queued for it) and batching (take all since the index as one string).
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from inference_worker.label import Label
 from inference_worker.status import Failed
 
 
@@ -17,7 +21,8 @@ from inference_worker.status import Failed
 class Finished:
     """The ending of a generation that is complete.
 
-    `finish_reason` is "stop" (the model or a stop string ended it) or "length" (a limit did), as in OpenAI's API.
+    `finish_reason` is as in OpenAI's API: "stop" (the model or a stop string ended it), "length" (a limit did),
+    "tool_calls" or "content_filter".
     """
 
     finish_reason: str
@@ -26,6 +31,15 @@ class Finished:
 
 
 Ending = Finished | Failed
+
+LABEL_CHARS = 64  # what a label counts towards a log's size, besides its text
+
+
+class Section(NamedTuple):
+    """Entries under one label, from the index `start` on."""
+
+    start: int
+    label: Label
 
 
 class GenerationLog:
@@ -36,11 +50,12 @@ class GenerationLog:
         max_chars: Appending says stop once this much text is held.
     """
 
-    __slots__ = ("_announced", "_chars", "_entries", "_max_chars", "_watchers", "ending", "first_index")
+    __slots__ = ("_announced", "_chars", "_entries", "_max_chars", "_watchers", "ending", "first_index", "sections")
 
     def __init__(self, *, first_index: int = 0, max_chars: int) -> None:
         self.first_index = first_index
         self.ending: Ending | None = None
+        self.sections: list[Section] = []  # in order; entries before the first, or all, are the answer
         self._max_chars = max_chars
         self._chars = 0
         self._entries: list[str] = []
@@ -69,6 +84,18 @@ class GenerationLog:
                 notify()
         return self._chars < self._max_chars
 
+    def label(self, label: Label) -> None:
+        """Say what the entries from here on are."""
+        if self.sections and self.sections[-1].start == self.next_index:
+            self.sections.pop()  # nothing was said under it
+        self.sections.append(Section(self.next_index, label))
+        self._chars += LABEL_CHARS + label.chars
+
+    def section_at(self, index: int) -> Section | None:
+        """The section that the entry of that index is in; None: it is the answer, without a label."""
+        place = bisect_right(self.sections, index, key=_start)
+        return self.sections[place - 1] if place else None
+
     def close(self, ending: Ending) -> None:
         """End the log; a second ending is ignored, because the first is what readers may have seen."""
         if self.ending is None:
@@ -77,12 +104,12 @@ class GenerationLog:
                 notify()
 
     def read(self, index: int, *, max_chars: int) -> tuple[str, int]:
-        """The text from `index` on, up to about `max_chars`, and the index behind it.
+        """The text from `index` on, up to about `max_chars` and to the next label, and the index behind it.
 
         Whole entries only, at least one if there is one; ("", index) when there is no news.
         """
         self._announced = False
-        entries = self._entries[index - self.first_index :]
+        entries = self._entries[index - self.first_index : self._section_end(index) if self.sections else None]
         text = "".join(entries)
         if len(text) <= max_chars:
             return text, index + len(entries)
@@ -94,6 +121,11 @@ class GenerationLog:
             count += 1
         return text[:length], index + count
 
+    def _section_end(self, index: int) -> int | None:
+        """The place among the entries at which the section of `index` ends; None if it has not."""
+        place = bisect_right(self.sections, index, key=_start)
+        return self.sections[place].start - self.first_index if place < len(self.sections) else None
+
     def watch(self, notify: Callable[[], None]) -> None:
         """Call `notify` when there is something to read: at the first entry since a read, and at the ending."""
         self._watchers.append(notify)
@@ -101,3 +133,7 @@ class GenerationLog:
     def unwatch(self, notify: Callable[[], None]) -> None:
         """Stop calling `notify`."""
         self._watchers.remove(notify)
+
+
+def _start(section: Section) -> int:
+    return section.start

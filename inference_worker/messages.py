@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from inference_worker.engines.base import Model
 from inference_worker.generation import Finished
+from inference_worker.label import Label
 from inference_worker.status import Failed
 from protos import inference_pb2 as pb
 
@@ -19,6 +20,15 @@ def finished(ending: Finished) -> pb.Finished:
 def status(failed: Failed) -> pb.Status:
     """A failure, or a refusal."""
     return pb.Status(code=failed.code, message=failed.message[:MESSAGE_CHARS], field=failed.field[:MESSAGE_CHARS])
+
+
+def label_message(label: Label) -> pb.Label:
+    """What text is."""
+    channel = pb.Channel.ValueType(label.channel)
+    if label.tool_call is None:
+        return pb.Label(channel=channel, stage=label.stage)
+    call = pb.ToolCall(index=label.tool_call.index, id=label.tool_call.id, name=label.tool_call.name)
+    return pb.Label(channel=channel, stage=label.stage, tool_call=call)
 
 
 def models(served: Iterable[Model]) -> list[pb.Model]:

@@ -106,7 +106,11 @@ class Registry:
         if request.model and request.model not in (model.name for model in self.models):
             raise Refused(Code.NOT_FOUND, "This worker does not serve that model.", field="model")
         run = await self._prepare(request)
-        self._admit()  # others may have come meanwhile
+        try:
+            self._admit()  # others may have come meanwhile
+        except Refused:
+            run.drop()
+            raise
         log = GenerationLog(first_index=request.first_index, max_chars=self.limits.max_log_chars)
         window = min(request.resume_window_s, self.limits.max_resume_window_s)
         generation = Generation(f"{self.worker_id}-{secrets.token_hex(12)}", log, window)
@@ -214,6 +218,7 @@ class Registry:
 
         def over(_: asyncio.Task[None]) -> None:
             self.running -= 1
+            run.drop()
             generation.task = None  # a cancelled task keeps its frames, and those this generation: a cycle
             generation.log.close(STOPPED)
             if deadline:
@@ -225,9 +230,9 @@ class Registry:
 
     async def _play(self, generation: Generation, run: Run, request: Request) -> None:
         log_ = generation.log
-        stage = TextStage(log_.append, stop=request.stop, min_chunk_chars=request.min_chunk_chars)
+        stage = TextStage(log_.append, label=log_.label, stop=request.stop, min_chunk_chars=request.min_chunk_chars)
         try:
-            log_.close(self._finished(await run(stage), stage, request))
+            log_.close(self._finished(await run.play(stage), stage, request))
         except EngineError as error:
             stage.flush()
             log_.close(Failed(Code.INTERNAL, str(error)))
@@ -240,4 +245,5 @@ class Registry:
     def _finished(finish: Finish, stage: TextStage, request: Request) -> Finished:
         stage.flush()
         reason = "stop" if stage.stopped else finish.reason
-        return Finished(reason, finish.prompt_tokens, request.first_index + stage.tokens)
+        made = stage.tokens if finish.completion_tokens is None else finish.completion_tokens
+        return Finished(reason, finish.prompt_tokens, request.first_index + made)

@@ -3,8 +3,10 @@
 The worker is a public gRPC service: it checks all of this although an edge has checked it before.
 """
 
+import json
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from inference_worker.status import invalid
 from protos import inference_pb2 as pb
@@ -22,13 +24,17 @@ class Message:
 
     role: str
     content: str
+    tool_calls: tuple[Any, ...] = ()
+    tool_call_id: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One generation to make: a conversation, or raw text to go on from. None leaves a value to the engine.
 
-    `input_field` is what the caller called the input: "prompt" or "messages".
+    `input_field` is what the caller called the input: "prompt" or "messages". `extras` are more of what OpenAI's API
+    can ask for, by its names there.
     """
 
     model: str = ""
@@ -46,6 +52,7 @@ class Request:
     continued_text: str = ""
     first_index: int = 0
     engine_options: dict[str, str] = field(default_factory=dict)
+    extras: dict[str, Any] = field(default_factory=dict)
 
 
 def parse(request: pb.GenerateRequest) -> Request:
@@ -59,7 +66,7 @@ def parse(request: pb.GenerateRequest) -> Request:
     _check_sampling(sampling)
     if request.min_chunk_chars > MAX_MIN_CHUNK_CHARS:
         raise invalid("min_chunk_chars", f"At most {MAX_MIN_CHUNK_CHARS} characters can be held.")
-    messages = [Message(m.role, m.content) for m in request.messages]
+    messages = [_message(number, message) for number, message in enumerate(request.messages)]
     if request.prompt and not request.raw_prompt:
         messages = [Message("user", request.prompt)]
     _check_continuation(request.continuation)
@@ -79,6 +86,7 @@ def parse(request: pb.GenerateRequest) -> Request:
         continued_text=request.continuation.text,
         first_index=request.continuation.next_index,
         engine_options=dict(request.engine_options),
+        extras={name: _json(name, text) for name, text in request.extras.items()},
     )
 
 
@@ -89,7 +97,23 @@ def _check_input(request: pb.GenerateRequest) -> None:
     for number, message in enumerate(request.messages):
         if message.role not in ROLES:
             raise invalid(f"messages[{number}].role", f"A role is one of {', '.join(ROLES)}.")
-        _check_text(f"messages[{number}].content", message.content)
+        for name in ("content", "tool_call_id", "name"):
+            _check_text(f"messages[{number}].{name}", getattr(message, name))
+
+
+def _message(number: int, message: pb.ChatMessage) -> Message:
+    name = f"messages[{number}].tool_calls"
+    calls = _json(name, message.tool_calls) if message.tool_calls else []
+    if not isinstance(calls, list):
+        raise invalid(name, "The calls are a list.")
+    return Message(message.role, message.content, tuple(calls), message.tool_call_id, message.name)
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise invalid(name, "The value is not JSON.") from None
 
 
 def _check_continuation(continuation: pb.Continuation) -> None:

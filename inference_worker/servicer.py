@@ -8,8 +8,9 @@ import grpc
 from grpc.aio import ServicerContext
 
 from inference_worker.exchange_call import ExchangeCall, Rhythm
-from inference_worker.generation import Finished
-from inference_worker.messages import finished, models
+from inference_worker.generation import Finished, GenerationLog
+from inference_worker.label import Channel
+from inference_worker.messages import finished, label_message, models
 from inference_worker.registry import Generation, Registry
 from inference_worker.request import parse
 from inference_worker.status import Failed, Refused
@@ -89,11 +90,12 @@ async def _write_chunks(generation: Generation, moved: asyncio.Event, context: C
     index = log.first_index
     generation_id = generation.id  # on the first chunk only
     while True:
-        text, index = log.read(index, max_chars=CHUNK_CHARS)
-        chunk = pb.StreamChunk(delta=text, next_index=index, generation_id=generation_id)
+        chunk, moved_on = _next_chunk(log, index)
+        index = chunk.next_index
+        chunk.generation_id = generation_id
         ended = log.ending is not None and index == log.next_index
         if ended and isinstance(log.ending, Failed):
-            if text:
+            if moved_on:
                 await context.write(chunk)
             await _abort(context, log.ending)
         if ended and isinstance(log.ending, Finished):
@@ -103,12 +105,26 @@ async def _write_chunks(generation: Generation, moved: asyncio.Event, context: C
             chunk.usage.CopyFrom(ending.usage)
             await context.write(chunk)
             return
-        if text:
+        if moved_on:
             generation_id = ""
             await context.write(chunk)
         else:
             await moved.wait()
             moved.clear()
+
+
+def _next_chunk(log: GenerationLog, index: int) -> tuple[pb.StreamChunk, bool]:
+    """What there is from `index` on, as far as it has one label; and whether that is anything."""
+    section = log.section_at(index)
+    text, behind = log.read(index, max_chars=CHUNK_CHARS)
+    chunk = pb.StreamChunk(next_index=behind)
+    if section and behind > index:
+        chunk.label.CopyFrom(label_message(section.label))
+    if section and section.label.channel is not Channel.ANSWER:
+        chunk.other = text
+    else:
+        chunk.delta = text
+    return chunk, bool(text) or (behind > index and section is not None)
 
 
 async def _abort(context: Context, failed: Failed) -> NoReturn:

@@ -9,23 +9,33 @@ of a character, of a stop string or of a chunk has no index yet, and a generatio
 import codecs
 from collections.abc import Callable, Sequence
 
+from inference_worker.label import ANSWER, Channel, Label
+
 
 class TextStage:
     """Stands between one run of an engine and its log.
 
     Args:
         append: Takes one token's text; False means make no more. `GenerationLog.append`.
-        stop: The text ends before the first of these to be complete. What may be the beginning of one is held.
-        min_chunk_chars: Let text out only when at least so much of it is ready.
+        label: Takes what the text from here on is. `GenerationLog.label`.
+        stop: The answer ends before the first of these to be complete. What may be the beginning of one is held.
+        min_chunk_chars: Let the answer's text out only when at least so much of it is ready.
     """
 
-    def __init__(self, append: Callable[[str], bool], *, stop: Sequence[str] = (), min_chunk_chars: int = 0) -> None:
+    def __init__(
+        self,
+        append: Callable[[str], bool],
+        *,
+        label: Callable[[Label], None],
+        stop: Sequence[str] = (),
+        min_chunk_chars: int = 0,
+    ) -> None:
         self.tokens = 0
         self.stopped = False  # a stop string was found
         self._append = append
-        self._stop = stop
-        self._min_chunk_chars = min_chunk_chars
-        self._plain = not stop and min_chunk_chars <= 1
+        self._label = label
+        self._answer_rules = (stop, min_chunk_chars)
+        self._expect(ANSWER)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._held: list[str] = []  # tokens not yet appended
         self._text = ""  # the same, as one string
@@ -46,6 +56,12 @@ class TextStage:
             return self._hold(text, whole=False)
         return self.push(text)
 
+    def label(self, label: Label) -> None:
+        """What follows is something else: what is held goes out, for no character or stop string spans the two."""
+        self.flush()
+        self._label(label)
+        self._expect(label)
+
     def flush(self) -> None:
         """The engine is done: what is held goes out."""
         if self.stopped:
@@ -54,6 +70,10 @@ class TextStage:
         if tail:  # of the last token, which is held because of it
             self._held[-1] += tail
         self._release(len(self._held))
+
+    def _expect(self, label: Label) -> None:
+        self._stop, self._min_chunk_chars = self._answer_rules if label.channel is Channel.ANSWER else ((), 0)
+        self._plain = not self._stop and self._min_chunk_chars <= 1
 
     def _hold(self, text: str, *, whole: bool = True) -> bool:
         seen = len(self._text)

@@ -3,14 +3,16 @@
 isort:skip_file
 The contract of Token Relay: how an inference worker streams tokens, to an edge proxy or to any other service.
 
-A generation is an append-only log of entries numbered 0, 1, 2, ... that the worker keeps. For text, one entry is
-one token's text. Every index below counts entries of that log; a reader is an index into it.
+A generation is an append-only log of entries numbered 0, 1, 2, ... that the worker keeps. One entry is one token's
+text. Every index below counts entries of that log; a reader is an index into it. Entries are the answer, unless a
+label says from some index on that they are something else: the model's reasoning, a tool call's arguments.
 """
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -21,6 +23,37 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Channel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ANSWER: _Channel.ValueType  # 0
+    """The answer itself."""
+    REASONING: _Channel.ValueType  # 1
+    """What the model thinks before it answers."""
+    TOOL_CALL: _Channel.ValueType  # 2
+    """A piece of JSON: the arguments of a call that the model makes."""
+    PROGRESS: _Channel.ValueType  # 3
+    """What is being done, in words for a person; each label begins a new one."""
+    RESULT: _Channel.ValueType  # 4
+    """What a staged answer has made besides text: one JSON object."""
+
+class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper): ...
+
+ANSWER: Channel.ValueType  # 0
+"""The answer itself."""
+REASONING: Channel.ValueType  # 1
+"""What the model thinks before it answers."""
+TOOL_CALL: Channel.ValueType  # 2
+"""A piece of JSON: the arguments of a call that the model makes."""
+PROGRESS: Channel.ValueType  # 3
+"""What is being done, in words for a person; each label begins a new one."""
+RESULT: Channel.ValueType  # 4
+"""What a staged answer has made besides text: one JSON object."""
+Global___Channel: _TypeAlias = Channel  # noqa: Y015
 
 @_typing.final
 class GenerateRequest(_message.Message):
@@ -51,6 +84,26 @@ class GenerateRequest(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class ExtrasEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     MODEL_FIELD_NUMBER: _builtins.int
     PROMPT_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
@@ -61,6 +114,7 @@ class GenerateRequest(_message.Message):
     ENGINE_OPTIONS_FIELD_NUMBER: _builtins.int
     RESUME_WINDOW_MS_FIELD_NUMBER: _builtins.int
     RAW_PROMPT_FIELD_NUMBER: _builtins.int
+    EXTRAS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """A model from ListModels; empty for the worker's default."""
     prompt: _builtins.str
@@ -89,6 +143,12 @@ class GenerateRequest(_message.Message):
     def engine_options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Settings of one engine, by name. An engine refuses a name that it does not define."""
 
+    @_builtins.property
+    def extras(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """More of what OpenAI's API can ask for, by its names there, each value as JSON: tools, tool_choice, response_format,
+        presence_penalty, ... An engine refuses those that it can not honour.
+        """
+
     def __init__(
         self,
         *,
@@ -102,10 +162,11 @@ class GenerateRequest(_message.Message):
         engine_options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         resume_window_ms: _builtins.int = ...,
         raw_prompt: _builtins.bool = ...,
+        extras: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "engine_options", b"engine_options", "messages", b"messages", "min_chunk_chars", b"min_chunk_chars", "model", b"model", "prompt", b"prompt", "raw_prompt", b"raw_prompt", "resume_window_ms", b"resume_window_ms", "sampling", b"sampling", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "engine_options", b"engine_options", "extras", b"extras", "messages", b"messages", "min_chunk_chars", b"min_chunk_chars", "model", b"model", "prompt", b"prompt", "raw_prompt", b"raw_prompt", "resume_window_ms", b"resume_window_ms", "sampling", b"sampling", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -117,18 +178,30 @@ class ChatMessage(_message.Message):
 
     ROLE_FIELD_NUMBER: _builtins.int
     CONTENT_FIELD_NUMBER: _builtins.int
+    TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
     role: _builtins.str
     """"system", "user", "assistant" or "tool"."""
     content: _builtins.str
+    tool_calls: _builtins.str
+    """Of role "assistant": the tools that it called, as OpenAI's API has them, in JSON; empty for none."""
+    tool_call_id: _builtins.str
+    """Of role "tool": the call that this is the result of."""
+    name: _builtins.str
+    """Who speaks, where several share a role."""
     def __init__(
         self,
         *,
         role: _builtins.str = ...,
         content: _builtins.str = ...,
+        tool_calls: _builtins.str = ...,
+        tool_call_id: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "name", b"name", "role", b"role", "tool_call_id", b"tool_call_id", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -227,19 +300,29 @@ class StreamChunk(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     GENERATION_ID_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    OTHER_FIELD_NUMBER: _builtins.int
     delta: _builtins.str
-    """Text since the chunk before; the last may have none."""
+    """The answer's text since the chunk before; the last may have none."""
     is_final: _builtins.bool
     """True exactly once, on the last chunk."""
     next_index: _builtins.int
     """The index behind this chunk's text: entries so far."""
     finish_reason: _builtins.str
-    """On the last chunk: "stop" (the model or a stop string ended it) or "length" (a limit did)."""
+    """On the last chunk: "stop" (the model or a stop string ended it), "length" (a limit did), "tool_calls" or
+    "content_filter".
+    """
     generation_id: _builtins.str
     """On the first chunk."""
+    other: _builtins.str
+    """Text that is not the answer's: so who reads `delta` alone reads the answer alone."""
     @_builtins.property
     def usage(self) -> Global___Usage:
         """On the last chunk."""
+
+    @_builtins.property
+    def label(self) -> Global___Label:
+        """What this chunk's text is; absent: the answer, which has no stages."""
 
     def __init__(
         self,
@@ -250,14 +333,74 @@ class StreamChunk(_message.Message):
         finish_reason: _builtins.str = ...,
         usage: Global___Usage | None = ...,
         generation_id: _builtins.str = ...,
+        label: Global___Label | None = ...,
+        other: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "finish_reason", b"finish_reason", "generation_id", b"generation_id", "is_final", b"is_final", "next_index", b"next_index", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta", b"delta", "finish_reason", b"finish_reason", "generation_id", b"generation_id", "is_final", b"is_final", "label", b"label", "next_index", b"next_index", "other", b"other", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StreamChunk: _TypeAlias = StreamChunk  # noqa: Y015
+
+@_typing.final
+class Label(_message.Message):
+    """What the entries of a log are, from some index on to the next label."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_FIELD_NUMBER: _builtins.int
+    channel: Global___Channel.ValueType
+    stage: _builtins.str
+    """Which stage of a staged answer says it: "planner"; empty: there are none."""
+    @_builtins.property
+    def tool_call(self) -> Global___ToolCall:
+        """Of TOOL_CALL."""
+
+    def __init__(
+        self,
+        *,
+        channel: Global___Channel.ValueType = ...,
+        stage: _builtins.str = ...,
+        tool_call: Global___ToolCall | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tool_call", b"tool_call"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "stage", b"stage", "tool_call", b"tool_call"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Label: _TypeAlias = Label  # noqa: Y015
+
+@_typing.final
+class ToolCall(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """Which of the calls of one answer."""
+    id: _builtins.str
+    name: _builtins.str
+    """The tool's."""
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "index", b"index", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCall: _TypeAlias = ToolCall  # noqa: Y015
 
 @_typing.final
 class Usage(_message.Message):
@@ -579,6 +722,7 @@ class WorkerFrame(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     TEXT_NEXT_INDEX_FIELD_NUMBER: _builtins.int
     ENDINGS_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello:
         """On the first frame."""
@@ -606,6 +750,10 @@ class WorkerFrame(_message.Message):
     def endings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Ending]:
         """Streams that have ended, after all their text. Nothing follows for them."""
 
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___RowLabel]:
+        """Rows of text at which their streams' labels change."""
+
     def __init__(
         self,
         *,
@@ -617,14 +765,42 @@ class WorkerFrame(_message.Message):
         text: _abc.Iterable[_builtins.str] | None = ...,
         text_next_index: _abc.Iterable[_builtins.int] | None = ...,
         endings: _abc.Iterable[Global___Ending] | None = ...,
+        labels: _abc.Iterable[Global___RowLabel] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hello", b"hello", "load", b"load"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["endings", b"endings", "hello", b"hello", "load", b"load", "opened", b"opened", "refused", b"refused", "text", b"text", "text_next_index", b"text_next_index", "text_stream", b"text_stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endings", b"endings", "hello", b"hello", "labels", b"labels", "load", b"load", "opened", b"opened", "refused", b"refused", "text", b"text", "text_next_index", b"text_next_index", "text_stream", b"text_stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkerFrame: _TypeAlias = WorkerFrame  # noqa: Y015
+
+@_typing.final
+class RowLabel(_message.Message):
+    """The text of row `row` has this label, and so has what follows in its stream, to that stream's next label. A stream's
+    first text is the answer unless its row says otherwise.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    row: _builtins.int
+    @_builtins.property
+    def label(self) -> Global___Label: ...
+    def __init__(
+        self,
+        *,
+        row: _builtins.int = ...,
+        label: Global___Label | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["label", b"label"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "row", b"row"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RowLabel: _TypeAlias = RowLabel  # noqa: Y015
 
 @_typing.final
 class Hello(_message.Message):
@@ -765,7 +941,7 @@ class Finished(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     finish_reason: _builtins.str
-    """"stop" or "length"."""
+    """As in StreamChunk."""
     @_builtins.property
     def usage(self) -> Global___Usage: ...
     def __init__(

@@ -3,8 +3,9 @@
 isort:skip_file
 The contract of Token Relay: how an inference worker streams tokens, to an edge proxy or to any other service.
 
-A generation is an append-only log of entries numbered 0, 1, 2, ... that the worker keeps. For text, one entry is
-one token's text. Every index below counts entries of that log; a reader is an index into it.
+A generation is an append-only log of entries numbered 0, 1, 2, ... that the worker keeps. One entry is one token's
+text. Every index below counts entries of that log; a reader is an index into it. Entries are the answer, unless a
+label says from some index on that they are something else: the model's reasoning, a tool call's arguments.
 """
 
 from collections import abc as _abc

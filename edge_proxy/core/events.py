@@ -4,6 +4,7 @@ Delta* (Finished | Failed)      with any number of Ping between
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 from edge_proxy.core.errors import Failure
@@ -19,17 +20,54 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a generation ended well: "stop" or "length"."""
+    """How a generation ended well: "stop", "length", "tool_calls" or "content_filter"."""
 
     finish_reason: str
     usage: Usage
 
 
+class Channel(StrEnum):
+    """What text is."""
+
+    ANSWER = "answer"
+    REASONING = "reasoning"  # what the model thinks before it answers
+    TOOL_CALL = "tool_call"  # a piece of a call's arguments, which are JSON
+    PROGRESS = "progress"  # what is being done, in words for a person; each label begins a new one
+    RESULT = "result"  # what a staged answer has made besides text: one JSON object
+    OTHER = "other"  # of a newer worker: no dialect of this edge knows it
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """Which call of an answer, the id that its result will name, and the tool's name."""
+
+    index: int
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What text is, and which stage of a staged answer says it; "" where there are no stages."""
+
+    channel: Channel = Channel.ANSWER
+    stage: str = ""
+    tool_call: ToolCall | None = None
+
+
+ANSWER = Label()
+
+
 class Delta(NamedTuple):  # not a dataclass as the others, because it is made most and a frozen one takes twice as long
-    """Text since the delta before; `next_index` is the log's index behind it."""
+    """Text since the delta before; `next_index` is the log's index behind it.
+
+    Deltas in a row that share one label object are one text cut in pieces; another object, even an equal one, begins
+    another text. `ANSWER` itself is what nearly all deltas have.
+    """
 
     text: str
     next_index: int
+    label: Label = ANSWER
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +77,7 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of a success, with the last text."""
+    """The end of a success, with the last of the answer's text."""
 
     text: str
     next_index: int

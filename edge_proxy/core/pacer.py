@@ -10,11 +10,13 @@ framing. The pacer lets at most one delta out per batch interval; the first leav
     HOLDING   push                              same               -                                HOLDING
     HOLDING   poll at last + interval           never              Delta of all text held           IDLE
     any       poll at a multiple of the ping    the next           Ping                             same
+    any       label                             same               -                                same
     any       end (Outcome)                     now                Finished with the text held      CLOSED
     any       end (Failure)                     now                Delta of text held, Failed       CLOSED
     any       poll at the deadline              now                as end (Failure TIMEOUT)         CLOSED
 
-Text is never lost, reordered or split: all text out equals all text in. A writer that polls late gets one larger delta,
+Text is never lost, reordered or split: all text out equals all text in. Text of several labels leaves together, as a
+Delta of each. A writer that polls late gets one larger delta,
 so nothing queues up behind a slow client.
 
 The machine owns no clock. Instants are seconds on one monotonic clock.
@@ -23,7 +25,7 @@ The machine owns no clock. Instants are seconds on one monotonic clock.
 from math import inf
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Delta, Event, Failed, Finished, Outcome, Ping
+from edge_proxy.core.events import ANSWER, Delta, Event, Failed, Finished, Label, Outcome, Ping
 
 ROUNDING_S = 1e-6  # what is due so soon is due: instants that should be equal differ in their last digits
 
@@ -45,6 +47,8 @@ class Pacer:
         "_flush_at",
         "_held",
         "_interval_s",
+        "_label",
+        "_labelled",
         "_next_flush",
         "_ping_at",
         "_ping_interval_s",
@@ -62,7 +66,9 @@ class Pacer:
         self.closed = False  # the ending was polled; nothing follows
         self._interval_s = interval_s
         self._ping_interval_s = ping_interval_s
-        self._held: list[str] = []
+        self._label = ANSWER
+        self._labelled: list[Delta] = []  # held, of the labels before
+        self._held: list[str] = []  # of this label
         self._ending: Outcome | Failure | None = None
         self._next_flush = now  # no delta may leave before
         self._flush_at = inf  # when the held text leaves
@@ -77,12 +83,18 @@ class Pacer:
         """Take new text, and the log's index behind it."""
         if self._ending is not None:
             return
-        if not self._held:
+        if self._flush_at == inf:
             self._flush_at = now if now > self._next_flush else self._next_flush
             self.due = min(self.due, self._flush_at)
         self._held.append(text)
         self.held_chars += len(text)
         self.next_index = next_index
+
+    def label(self, label: Label) -> None:
+        """Text from here on is something else."""
+        if self._held:
+            self._labelled.append(self._merge())
+        self._label = label
 
     def through(self, text: str, next_index: int, *, now: float) -> Delta | None:
         """What `push` and then `poll` would give, if that is this text alone; else None, and nothing has happened.
@@ -90,11 +102,11 @@ class Pacer:
         For the most frequent case, text that may leave at once, at a part of what the two cost.
         """
         soon = now + ROUNDING_S
-        if self._held or self._ending is not None or soon < self._next_flush or soon >= self._chore_at:
+        if self._flush_at != inf or self._ending is not None or soon < self._next_flush or soon >= self._chore_at:
             return None
         self.next_index = next_index
         self._next_flush = now + self._interval_s
-        return Delta(text, next_index)
+        return Delta(text, next_index, self._label)
 
     def end(self, ending: Outcome | Failure, *, now: float) -> None:
         """The generation is over. A second ending is ignored, because the first is what the client gets."""
@@ -111,7 +123,7 @@ class Pacer:
             return self._close(self._ending)
         events: list[Event] = []
         if soon >= self._flush_at:
-            events.append(Delta(self._take(), self.next_index))
+            events += self._take()
             self._flush_at = inf
             self._next_flush = now + self._interval_s
         if soon >= self._ping_at:
@@ -128,19 +140,26 @@ class Pacer:
         self._chore_at = min(self._ping_at, self.deadline)
         return Ping()
 
-    def _take(self) -> str:
+    def _take(self) -> list[Delta]:
+        """All that is held."""
+        deltas, self._labelled = self._labelled, []
+        if self._held:
+            deltas.append(self._merge())
+        self.held_chars = 0
+        return deltas
+
+    def _merge(self) -> Delta:
         text = "".join(self._held)
         self._held.clear()
-        self.held_chars = 0
-        return text
+        return Delta(text, self.next_index, self._label)
 
     def _close(self, ending: Outcome | Failure) -> list[Event]:
         if self.closed:
             return []
         self.closed = True
         self.due = inf
-        text = self._take()
-        if isinstance(ending, Outcome):
-            return [Finished(text, self.next_index, ending)]
-        failed = Failed(ending, self.next_index)
-        return [Delta(text, self.next_index), failed] if text else [failed]
+        deltas = self._take()
+        if isinstance(ending, Failure):
+            return [*deltas, Failed(ending, self.next_index)]
+        last = deltas.pop().text if deltas and deltas[-1].label is ANSWER else ""
+        return [*deltas, Finished(last, self.next_index, ending)]

@@ -6,7 +6,7 @@ Upstream knows its readers, and downstream its sources, only by these methods; n
 from typing import NamedTuple, Protocol
 
 from edge_proxy.core.errors import Failure
-from edge_proxy.core.events import Outcome
+from edge_proxy.core.events import Label, Outcome
 
 
 class Reader(Protocol):
@@ -14,6 +14,9 @@ class Reader(Protocol):
 
     def push(self, text: str, next_index: int, *, now: float) -> None:
         """New text, and the log's index behind it."""
+
+    def label(self, label: Label) -> None:
+        """What the text from here on is; the answer, as long as nothing is said."""
 
     def end(self, ending: Outcome | Failure, *, now: float) -> None:
         """The generation has ended; nothing follows."""

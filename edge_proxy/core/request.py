@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation. `tool_calls` are OpenAI's, as JSON; "" for none."""
 
     role: str
     content: str
+    tool_calls: str = ""
+    tool_call_id: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +24,8 @@ class GenerationRequest:
 
     `resume_window_s` is how long the worker keeps the generation when its reader is gone; 0 cancels it at once.
     `batch_interval_s` is how the client wants its stream paced; the worker is told, so that it puts together in one
-    piece what would be put together anyway.
+    piece what would be put together anyway. `extras` are more of what OpenAI's API can ask for, by its names there,
+    each value as JSON.
     """
 
     model: str = ""
@@ -38,6 +42,7 @@ class GenerationRequest:
     batch_interval_s: float | None = None
     resume_window_s: float = 0.0
     engine_options: Mapping[str, str] = field(default_factory=dict)
+    extras: Mapping[str, str] = field(default_factory=dict)
 
 
 class Model(NamedTuple):

@@ -5,7 +5,8 @@
 
     data: {"type":"end","answer":"Hello there!","finishReason":"stop","usage":{...}}
 
-A failure is an event of type `error`, last. For front ends that switch on one field and keep no text themselves.
+A failure is an event of type `error`, last. What is not the answer has types of its own: `reasoning`, `progress` and
+`tool_call`; the whole answer has none of it. For front ends that switch on one field and keep no text themselves.
 """
 
 import json
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from edge_proxy.core import sse
-from edge_proxy.core.events import Delta, Event, Failed, Finished, Ping, Usage
+from edge_proxy.core.events import Channel, Delta, Event, Failed, Finished, Ping, Usage
 from edge_proxy.dialects import native
 
 headers: tuple[tuple[bytes, bytes], ...] = sse.HEADERS
@@ -36,16 +37,18 @@ class AskEncoder:
     def encode(self, event: Event, *, unix_s: float) -> bytes:
         """One event, or a comment."""
         match event:
-            case Delta(text, next_index):
+            case Delta(text, next_index, label) if label.channel is Channel.ANSWER:
                 self._texts.append(text)
                 return self._event(next_index, f'{{"type":"delta","content":{sse.quote(text)}}}')
+            case Delta():
+                return self._event(event.next_index, _other(event))
             case Ping():
                 return sse.comment("ping")
             case Finished():
                 self._texts.append(event.text)
                 return self._event(event.next_index, f'{{"type":"end","answer":{self._answer()},{_outcome(event)}')
             case Failed():
-                return self._event(event.next_index, f'{{"type":"error",{native.error(event)[1:]}')
+                return self._event(event.next_index, _json({"type": "error"} | native.failed(event)))
             case _:
                 assert_never(event)
 
@@ -66,7 +69,19 @@ def end(generation_id: str, usages: Sequence[Usage]) -> bytes:
     return b""
 
 
+def _other(event: Delta) -> str:
+    """What is not the answer."""
+    call = event.label.tool_call
+    if call:
+        named = {"index": call.index, "id": call.id, "name": call.name, "arguments": event.text}
+        return _json({"type": "tool_call", **named})
+    return _json({"type": event.label.channel, "content": event.text})
+
+
 def _outcome(event: Finished) -> str:
     usage = event.outcome.usage
     counted = {"promptTokens": usage.prompt_tokens, "completionTokens": usage.completion_tokens}
-    return json.dumps({"finishReason": event.outcome.finish_reason, "usage": counted}, separators=(",", ":"))[1:]
+    return _json({"finishReason": event.outcome.finish_reason, "usage": counted})[1:]
+
+
+_json = json.JSONEncoder(separators=(",", ":")).encode

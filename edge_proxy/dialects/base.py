@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from edge_proxy.core.errors import Failure
-from edge_proxy.core.events import Event, Finished, Usage
+from edge_proxy.core.events import Delta, Event, Finished, Usage
 
 
 class Encoder(Protocol):
@@ -14,7 +14,7 @@ class Encoder(Protocol):
         """The first bytes, before any token: a reader learns that it is connected, and proxies let the headers go."""
 
     def encode(self, event: Event, *, unix_s: float) -> bytes:
-        """The event's bytes. `unix_s` is the time of day, for dialects that tell it."""
+        """The event's bytes; none for what the dialect has no words for. `unix_s` is the time of day, if it is told."""
 
 
 class Dialect(Protocol):
@@ -37,5 +37,5 @@ class Dialect(Protocol):
 class WholeDialect(Dialect, Protocol):
     """One that also spells answers in one piece."""
 
-    def whole(self, generation_id: str, answers: Sequence[tuple[str, Finished]]) -> bytes:
-        """The body. Of each answer: the text before its end, and its end."""
+    def whole(self, generation_id: str, answers: Sequence[tuple[Sequence[Delta], Finished]]) -> bytes:
+        """The body. Of each answer: all before its end, and its end."""

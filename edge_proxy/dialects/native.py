@@ -6,6 +6,7 @@
 
 An event's id is `<generation id>.<next index>`: where in the generation's log its text ends, so that any edge can go on
 from there. `isFinal` is true exactly once, on the last event of a success; `error` is the last event of a failure.
+What is not the answer has a member of its own and an empty `delta`: who adds up deltas gets the answer and no more.
 Refusals before the stream are problem details (RFC 9457).
 """
 
@@ -15,7 +16,7 @@ from typing import assert_never
 
 from edge_proxy.core import sse
 from edge_proxy.core.errors import Failure
-from edge_proxy.core.events import Delta, Event, Failed, Finished, Ping, Usage
+from edge_proxy.core.events import ANSWER, Channel, Delta, Event, Failed, Finished, Ping, Usage
 
 quote = sse.quote
 headers: tuple[tuple[bytes, bytes], ...] = sse.HEADERS
@@ -37,10 +38,12 @@ class NativeEncoder:
     def encode(self, event: Event, *, unix_s: float) -> bytes:
         """One SSE event."""
         match event:
-            case Delta(text, next_index):
+            case Delta(text, next_index, label) if label is ANSWER:
                 # As sse.event would write it: of all events, this one is made most.
                 event_ = f'{self._message}.{next_index}\ndata: {{"delta":{quote(text)},"isFinal":false}}\n\n'
                 return event_.encode("ascii")
+            case Delta():
+                return sse.event("message", delta(event), f"{self._generation_id}.{event.next_index}")
             case Ping():
                 return sse.event("ping", ping(unix_s))
             case Finished():
@@ -79,7 +82,21 @@ def refusal(failure: Failure, *, request_id: str) -> tuple[str, bytes]:
 
 def delta(event: Delta) -> str:
     """The data of a message within the stream, as JSON."""
-    return f'{{"delta":{quote(event.text)},"isFinal":false}}'
+    channel, stage = event.label.channel, event.label.stage
+    answer = event.text if channel is Channel.ANSWER else ""
+    return _json({"delta": answer, "isFinal": False} | ({"stage": stage} if stage else {}) | other(event))
+
+
+def other(event: Delta) -> dict[str, object]:
+    """What a delta says besides the answer, by name."""
+    match event.label.channel:
+        case Channel.REASONING | Channel.PROGRESS | Channel.RESULT:
+            return {event.label.channel: event.text}
+        case Channel.TOOL_CALL if event.label.tool_call:
+            call = event.label.tool_call
+            return {"toolCall": {"index": call.index, "id": call.id, "name": call.name, "arguments": event.text}}
+        case _:
+            return {}
 
 
 def ping(unix_s: float) -> str:
@@ -101,10 +118,15 @@ def final(event: Finished) -> str:
 
 
 def error(event: Failed) -> str:
+    """The data of a failure, as JSON."""
+    return _json(failed(event))
+
+
+def failed(event: Failed) -> dict[str, object]:
     """The data of a failure."""
     failure = event.failure
     details = {"retryable": failure.retryable, "partialTokens": event.next_index}
-    return _json({"error": failure.message, "code": failure.code, "details": details})
+    return {"error": failure.message, "code": failure.code, "details": details}
 
 
 _json = json.JSONEncoder(separators=(",", ":")).encode

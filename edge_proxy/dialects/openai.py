@@ -15,10 +15,11 @@ from typing import assert_never
 
 from edge_proxy.core import sse
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Delta, Event, Failed, Finished, Ping, Usage
+from edge_proxy.core.events import Channel, Delta, Event, Failed, Finished, Ping, ToolCall, Usage
 
 HEADERS = sse.HEADERS
 DONE = b"data: [DONE]\n\n"
+REASONING = "reasoning_content"  # not OpenAI's own: what servers of open models call it, and clients look for
 PING = b": ping\n"  # one line end: a blank line would dispatch an event that the SDKs can not read
 
 # OpenAI's `type` for a status that is not in here is "server_error" from 500 on, else "invalid_request_error".
@@ -35,12 +36,9 @@ class Shape:
     whole: str  # and of an answer in one piece
     chat: bool
 
-    def choice(self, text: str, *, role: bool = False) -> str:
-        """A piece of text within a chunk's choice, as JSON without the braces around it."""
-        if not self.chat:
-            return f'"text":{sse.quote(text)}'
-        who = '"role":"assistant",' if role else ""
-        return f'"delta":{{{who}"content":{sse.quote(text)}}}'
+    def choice(self, text: str) -> str:
+        """A piece of the answer within a chunk's choice, as JSON without the braces around it."""
+        return f'"delta":{{"content":{sse.quote(text)}}}' if self.chat else f'"text":{sse.quote(text)}'
 
     @property
     def nothing(self) -> str:
@@ -83,9 +81,9 @@ class Answer:
         usage = self.chunk(generation_id, "", _json(total(usages))) if self.include_usage else b""
         return usage + DONE
 
-    def whole(self, generation_id: str, answers: Sequence[tuple[str, Finished]]) -> bytes:
+    def whole(self, generation_id: str, answers: Sequence[tuple[Sequence[Delta], Finished]]) -> bytes:
         """See `WholeDialect`."""
-        choices = [self._choice(index, text + end.text, end) for index, (text, end) in enumerate(answers)]
+        choices = [self._choice(index, deltas, end) for index, (deltas, end) in enumerate(answers)]
         body = {
             "id": f"{self.shape.id_prefix}{generation_id}",
             "object": self.shape.whole,
@@ -100,20 +98,21 @@ class Answer:
         """See `Dialect`."""
         return refusal(failure)
 
-    def _choice(self, index: int, text: str, end: Finished) -> dict[str, object]:
-        said = {"message": {"role": "assistant", "content": text}} if self.shape.chat else {"text": text}
+    def _choice(self, index: int, deltas: Sequence[Delta], end: Finished) -> dict[str, object]:
+        said = {"message": message(deltas, end)} if self.shape.chat else {"text": answer(deltas, end)}
         return {"index": index, **said, "logprobs": None, "finish_reason": end.outcome.finish_reason}
 
 
 class ChoiceEncoder:
     """Spells one choice."""
 
-    __slots__ = ("_answer", "_before", "_behind", "_generation_id", "_index")
+    __slots__ = ("_answer", "_before", "_behind", "_calls", "_generation_id", "_index")
 
     def __init__(self, answer: Answer, generation_id: str, index: int) -> None:
         self._answer = answer
         self._generation_id = generation_id
         self._index = index
+        self._calls: set[int] = set()  # that have been named: later fragments only go on with them
         usage = ',"usage":null' if answer.include_usage else ""
         self._before = f'{answer.head(generation_id)}[{{"index":{index},'
         self._behind = f',"logprobs":null,"finish_reason":null}}]{usage}}}\n\n'
@@ -122,13 +121,16 @@ class ChoiceEncoder:
         """The role, before any text: a chat's first chunk. A completion has none, and begins with a comment."""
         if not self._answer.shape.chat:
             return PING
-        return self._piece(self._answer.shape.choice("", role=True))
+        return self._piece('"delta":{"role":"assistant","content":""}')
 
     def encode(self, event: Event, *, unix_s: float) -> bytes:
         """One chunk, a comment, or an error."""
         match event:
-            case Delta(text, _):
+            case Delta(text, _, label) if label.channel is Channel.ANSWER:
                 return self._piece(self._answer.shape.choice(text))
+            case Delta():
+                other = self._other(event) if self._answer.shape.chat else ""
+                return self._piece(other) if other else b""
             case Ping():
                 return PING
             case Finished():
@@ -142,10 +144,54 @@ class ChoiceEncoder:
     def _piece(self, piece: str) -> bytes:
         return f"{self._before}{piece}{self._behind}".encode("ascii")
 
+    def _other(self, delta: Delta) -> str:
+        """What is not the answer, as JSON without the braces around it; "" for what OpenAI's API has no place for."""
+        call = delta.label.tool_call
+        if call:
+            first = call.index not in self._calls
+            self._calls.add(call.index)
+            return f'"delta":{_json({"tool_calls": [fragment(call, delta.text, first=first)]})}'
+        if delta.label.channel is Channel.REASONING:
+            return f'"delta":{{"{REASONING}":{sse.quote(delta.text)}}}'
+        return ""
+
     def _finish(self, reason: str) -> bytes:
         nothing = self._answer.shape.nothing
         choice = f'{{"index":{self._index},{nothing},"logprobs":null,"finish_reason":{sse.quote(reason)}}}'
         return self._answer.chunk(self._generation_id, choice)
+
+
+def fragment(call: ToolCall, arguments: str, *, first: bool) -> dict[str, object]:
+    """A piece of a tool call; id, type and name are said once, because SDKs join what they get."""
+    if first:
+        function = {"name": call.name, "arguments": arguments}
+        return {"index": call.index, "id": call.id, "type": "function", "function": function}
+    return {"index": call.index, "function": {"arguments": arguments}}
+
+
+def answer(deltas: Sequence[Delta], end: Finished) -> str:
+    """The text of an answer in pieces."""
+    return "".join([delta.text for delta in deltas if delta.label.channel is Channel.ANSWER]) + end.text
+
+
+def message(deltas: Sequence[Delta], end: Finished) -> dict[str, object]:
+    """A chat's answer in one piece: its text, what was thought before it, and the calls that it makes."""
+    said: dict[str, object] = {"role": "assistant", "content": answer(deltas, end)}
+    thought = "".join([delta.text for delta in deltas if delta.label.channel is Channel.REASONING])
+    if thought:
+        said[REASONING] = thought
+    calls: dict[int, tuple[ToolCall, str]] = {}
+    for delta in deltas:
+        if call := delta.label.tool_call:
+            _, before = calls.get(call.index, (call, ""))
+            calls[call.index] = (call, before + delta.text)
+    if calls:
+        said["content"] = said["content"] or None
+        said["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+            for _, (call, arguments) in sorted(calls.items())
+        ]
+    return said
 
 
 def total(usages: Sequence[Usage]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What a client of the OpenAI dialect sends. What it does not know it ignores, as OpenAI's service does."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -13,6 +14,16 @@ from edge_proxy.dialects.validation import NonEmptyText, Text, validate
 
 MAX_TOKENS = 1_000_000
 MAX_CHOICES = 8
+EXTRAS: dict[str, object] = {  # what is passed on as it is, and the value that says no more than its absence
+    "tools": [],
+    "tool_choice": None,
+    "parallel_tool_calls": True,
+    "response_format": {"type": "text"},
+    "reasoning_effort": None,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "logit_bias": {},
+}
 
 
 def _listed(value: object) -> object:
@@ -44,6 +55,9 @@ class MessageBody(BaseModel):
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Content = ""
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: Text | None = None
+    name: Text | None = None
 
 
 class StreamOptions(BaseModel):
@@ -68,6 +82,9 @@ class SamplingBody(BaseModel):
     top_p: float | None = Field(None, gt=0, le=1)
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)
     stop: Stops | None = Field(None, description="Up to 16 of 1 to 256 characters.")
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    logit_bias: dict[str, float] | None = None
 
 
 class ChatBody(SamplingBody):
@@ -76,6 +93,11 @@ class ChatBody(SamplingBody):
     messages: list[MessageBody] = Field(min_length=1, max_length=1000)
     max_completion_tokens: int | None = Field(None, ge=1, le=MAX_TOKENS)
     logprobs: bool | None = Field(None, description="Refused when true: no engine gives them.")
+    tools: list[dict[str, Any]] | None = Field(None, max_length=128, description="Refused by engines without tools.")
+    tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
+    response_format: dict[str, Any] | None = None
+    reasoning_effort: Text | None = None
 
 
 class CompletionBody(SamplingBody):
@@ -107,7 +129,7 @@ def parse_chat(data: Mapping[str, Any]) -> Asked:
     if body.logprobs:
         raise _not_supported("logprobs")
     roles = ["system" if message.role == "developer" else message.role for message in body.messages]
-    messages = tuple(Message(role, turn.content) for role, turn in zip(roles, body.messages, strict=True))
+    messages = tuple(_message(role, turn) for role, turn in zip(roles, body.messages, strict=True))
     most = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     return _asked(CHAT, body, max_tokens=most, messages=messages)
 
@@ -126,11 +148,25 @@ def parse_completion(data: Mapping[str, Any]) -> Asked:
     return _asked(COMPLETION, body, max_tokens=body.max_tokens, prompt=body.prompt, raw_prompt=True)
 
 
+def _message(role: str, turn: MessageBody) -> Message:
+    calls = json.dumps(turn.tool_calls) if turn.tool_calls else ""
+    return Message(role, turn.content, calls, turn.tool_call_id or "", turn.name or "")
+
+
+def _extras(body: SamplingBody) -> dict[str, str]:
+    """The extras that say something: an engine that can not honour one has to refuse it."""
+    given = {name: getattr(body, name, None) for name in EXTRAS}
+    if not given["tools"]:
+        given["tool_choice"] = given["parallel_tool_calls"] = None
+    return {name: json.dumps(value) for name, value in given.items() if value not in (None, EXTRAS[name])}
+
+
 def _asked(shape: Shape, body: SamplingBody, **fields: Any) -> Asked:
     for number, stop in enumerate(body.stop or []):
         if not 1 <= len(stop) <= 256 or number >= 16:
             raise invalid("stop", "At most 16 stop strings of 1 to 256 characters can be given.")
     seed = None if body.seed is None else body.seed % 2**32
+    extras = _extras(body)
     choices = tuple(
         GenerationRequest(
             model=body.model,
@@ -138,6 +174,7 @@ def _asked(shape: Shape, body: SamplingBody, **fields: Any) -> Asked:
             top_p=body.top_p,
             seed=None if seed is None else (seed + index) % 2**32,  # answers to the same prompt are to differ
             stop=tuple(body.stop or ()),
+            extras=extras,
             **fields,
         )
         for index in range(body.n or 1)

@@ -37,7 +37,8 @@ class Pump:
         """See `Listener`."""
         try:
             data = self._encoder.encode(delta, unix_s=time.time())
-            self._write(b"%x\r\n%b\r\n" % (len(data), data))  # a chunk: RFC 9112, section 7.1
+            if data:  # a chunk of nothing would end the body
+                self._write(b"%x\r\n%b\r\n" % (len(data), data))  # a chunk: RFC 9112, section 7.1
         except Exception as error:
             self._fail(error)
 
@@ -50,7 +51,8 @@ class Pump:
             events = stream.take(now)
             if events and stream.ending is None:
                 data = encode(self._encoder, events)
-                self._write(b"%x\r\n%b\r\n" % (len(data), data))
+                if data:
+                    self._write(b"%x\r\n%b\r\n" % (len(data), data))
             elif events:
                 self._last.set_result(encode(self._encoder, events))
         except Exception as error:

@@ -12,7 +12,7 @@ from math import inf
 from typing import Protocol
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Delta, Event, Outcome
+from edge_proxy.core.events import Delta, Event, Label, Outcome
 from edge_proxy.core.pacer import ROUNDING_S, Pacer
 from edge_proxy.core.reader import Source
 from edge_proxy.downstream.ticker import Ticker
@@ -82,6 +82,10 @@ class Stream:
             self._paused = True
             self._source.pause()
         self._arm(now)
+
+    def label(self, label: Label) -> None:
+        """See `Reader`."""
+        self._pacer.label(label)
 
     def end(self, ending: Outcome | Failure, *, now: float) -> None:
         """See `Reader`."""

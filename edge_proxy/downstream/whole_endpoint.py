@@ -29,17 +29,17 @@ class WholeResponse(GenerationResponse):
         await response(scope, _nothing, send)
 
 
-async def _read(stream: Stream) -> tuple[str, Finished]:
-    """A stream's text before its end, and its end.
+async def _read(stream: Stream) -> tuple[list[Delta], Finished]:
+    """All that a stream says before its end, and its end.
 
     Raises:
         Refused: It failed.
     """
-    texts: list[str] = []
+    deltas: list[Delta] = []
     while stream.ending is None:
-        texts += [event.text for event in await stream.next() if isinstance(event, Delta)]
+        deltas += [event for event in await stream.next() if isinstance(event, Delta)]
     if isinstance(stream.ending, Finished):
-        return "".join(texts), stream.ending
+        return deltas, stream.ending
     raise Refused(stream.ending.failure if isinstance(stream.ending, Failed) else Failure(Code.INTERNAL_ERROR))
 
 

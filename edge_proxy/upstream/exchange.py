@@ -6,16 +6,17 @@
 An open is answered by the worker with Opened or Refused, before the client's response begins.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Outcome
 from edge_proxy.core.reader import Reader
-from edge_proxy.upstream.translate import to_ending, to_failure
+from edge_proxy.upstream.translate import to_ending, to_failure, to_label
 from protos import inference_pb2 as pb
 
 Answer = Callable[[str | Failure], None]
+Row = tuple[int, str, int]  # a stream's number, its new text, and the index behind it
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +94,10 @@ class Exchange:
             )
         routes = self._routes
         # The hot path: a row per stream that moved, and nothing else in the edge is done as often.
-        for number, text, index in zip(frame.text_stream, frame.text, frame.text_next_index, strict=True):
+        rows: Iterable[Row] = zip(frame.text_stream, frame.text, frame.text_next_index, strict=True)
+        if frame.labels:
+            rows = self._labelled(rows, frame.labels)
+        for number, text, index in rows:
             route = routes.get(number)  # None: it left, and the worker did not know yet
             if route is not None:
                 if index <= route.next_index:
@@ -114,6 +118,15 @@ class Exchange:
             else:
                 message = f"The worker went away after {route.next_index} tokens."
                 route.reader.end(Failure(Code.WORKER_LOST, message), now=now)
+
+    def _labelled(self, rows: Iterable[Row], labels: Iterable[pb.RowLabel]) -> Iterator[Row]:
+        """The same rows; before one that has a label, its reader is told."""
+        at = {item.row: item.label for item in labels}
+        for place, row in enumerate(rows):
+            route = self._routes.get(row[0]) if place in at else None
+            if route:
+                route.reader.label(to_label(at[place]))
+            yield row
 
     def _command(self, command: pb.Command) -> None:
         self._commands.append(command)

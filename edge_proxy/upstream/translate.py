@@ -3,7 +3,7 @@
 import logging
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Outcome, Usage
+from edge_proxy.core.events import ANSWER, Channel, Label, Outcome, ToolCall, Usage
 from edge_proxy.core.request import GenerationRequest
 from protos import inference_pb2 as pb
 
@@ -25,6 +25,13 @@ CODES = {
     14: Code.WORKER_UNAVAILABLE,
     16: Code.UNAUTHENTICATED,
 }
+CHANNELS = {
+    pb.ANSWER: Channel.ANSWER,
+    pb.REASONING: Channel.REASONING,
+    pb.TOOL_CALL: Channel.TOOL_CALL,
+    pb.PROGRESS: Channel.PROGRESS,
+    pb.RESULT: Channel.RESULT,
+}
 ABOUT_THE_REQUEST = {Code.INVALID_REQUEST, Code.NOT_FOUND}  # the worker's words on these are for who asked
 
 
@@ -41,12 +48,18 @@ def to_message(request: GenerationRequest) -> pb.GenerateRequest:
         model=request.model,
         prompt=request.prompt,
         raw_prompt=request.raw_prompt,
-        messages=[pb.ChatMessage(role=m.role, content=m.content) for m in request.messages],
+        messages=[
+            pb.ChatMessage(
+                role=m.role, content=m.content, tool_calls=m.tool_calls, tool_call_id=m.tool_call_id, name=m.name
+            )
+            for m in request.messages
+        ],
         sampling=sampling,
         min_chunk_chars=request.min_chunk_chars,
         timeout_ms=round((request.timeout_s or 0) * 1000),
         resume_window_ms=round(request.resume_window_s * 1000),
         engine_options=request.engine_options,
+        extras=request.extras,
     )
 
 
@@ -56,6 +69,16 @@ def to_ending(ending: pb.Ending) -> Outcome | Failure:
         usage = ending.finished.usage
         return Outcome(ending.finished.finish_reason, Usage(usage.prompt_tokens, usage.completion_tokens))
     return to_failure(ending.failed.code, ending.failed.message, ending.failed.field)
+
+
+def to_label(label: pb.Label) -> Label:
+    """What text is. The answer without stages is `ANSWER` itself."""
+    channel = CHANNELS.get(label.channel, Channel.OTHER)
+    if channel is Channel.ANSWER and not label.stage:
+        return ANSWER
+    call = label.tool_call
+    named = ToolCall(call.index, call.id, call.name) if channel is Channel.TOOL_CALL else None
+    return Label(channel, label.stage, named)
 
 
 def to_failure(code: int, message: str, field: str = "") -> Failure:

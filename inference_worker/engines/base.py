@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from inference_worker.label import Label
 from inference_worker.request import Request
+from inference_worker.status import invalid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +23,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How a run ended by itself: "stop" or "length", and how long the prompt was."""
+    """How a run ended by itself: a finish reason of OpenAI's API, and how long the prompt was.
+
+    `completion_tokens` is for an engine that knows better than by the tokens pushed.
+    """
 
     reason: str
     prompt_tokens: int
+    completion_tokens: int | None = None
 
 
 class Sink(Protocol):
@@ -36,8 +42,34 @@ class Sink(Protocol):
     def push_bytes(self, data: bytes) -> bool:
         """Take one token's bytes, which may end within a character."""
 
+    def label(self, label: Label) -> None:
+        """Say what the tokens from here on are; the answer, as long as nothing is said."""
 
-Run = Callable[[Sink], Awaitable[Finish]]
+
+def _nothing() -> None:
+    """What there is to free of a run that took nothing."""
+
+
+class Run(NamedTuple):
+    """A request that is ready to run.
+
+    `play` is one coroutine: it returns when the model ends or the sink says so, raises `EngineError` when it can not go
+    on, and frees everything when it is cancelled. `drop` frees what preparing took; it is called once, when the run is
+    over, or will not be.
+    """
+
+    play: Callable[[Sink], Awaitable[Finish]]
+    drop: Callable[[], None] = _nothing
+
+
+def refuse_extras(request: Request, *, engine: str) -> None:
+    """For an engine that has none.
+
+    Raises:
+        Refused: The request has one; the field is named.
+    """
+    for name in request.extras:
+        raise invalid(name, f"The {engine} engine can not do that.")
 
 
 class Engine(Protocol):
@@ -49,9 +81,6 @@ class Engine(Protocol):
 
     async def prepare(self, request: Request) -> Run:
         """Check all that can be checked before the first token, and say how to run the request.
-
-        The run is one coroutine: it returns when the model ends or the sink says so, raises `EngineError` when it can
-        not go on, and frees everything when it is cancelled.
 
         Raises:
             Refused: The request asks for what this engine can not do; the field is named.

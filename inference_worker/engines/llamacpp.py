@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import xllamacpp
 
-from inference_worker.engines.base import Finish, Model, Run, Sink
+from inference_worker.engines.base import Finish, Model, Run, Sink, refuse_extras
 from inference_worker.engines.llamacpp_replies import Mailbox, Reply
 from inference_worker.request import Message, Request
 from inference_worker.status import EngineError, invalid
@@ -60,6 +60,7 @@ class LlamaCppEngine:
         """Turn the input into token ids, and see that they fit the model's context."""
         for name in request.engine_options:
             raise invalid(f"engine_options.{name}", "The llamacpp engine has no options.")
+        refuse_extras(request, engine="llamacpp")
         ids = await self._tokenize(request)
         if len(ids) >= self._context_tokens:
             limit = f"the model's context has room for {self._context_tokens}"
@@ -68,7 +69,7 @@ class LlamaCppEngine:
         async def run(sink: Sink) -> Finish:
             return await self._run(request, ids, sink)
 
-        return run
+        return Run(run)
 
     async def close(self) -> None:
         """Join llama.cpp's threads and remove the socket."""

@@ -1,10 +1,12 @@
 """What the scripted engine plays: a text that is a pure function of prompt, seed and index, and its options."""
 
+import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from inference_worker.label import ANSWER, Channel, Label, ToolCall
 from inference_worker.request import Request
 from inference_worker.status import invalid
 
@@ -27,6 +29,9 @@ class Options:
     fail_at: int = -1  # the engine fails instead of making the token of this index
     stall_at: int = -1  # from this index on nothing comes, and the generation does not end
     stamp: bool = False  # each token is " t" and the instant it was made: CLOCK_MONOTONIC in nanoseconds
+    echo: bool = False  # the text is what was said last, to its end
+    reasoning: int = 0  # so many tokens are reasoning, before the answer
+    tool_call: bool = False  # instead of text, a call of the first tool that the request names
 
 
 def parse_options(given: Mapping[str, str], defaults: Options) -> Options:
@@ -58,17 +63,50 @@ def _value(name: str, text: str, kind: type) -> float | bool:
     return number
 
 
-class Script:
-    """The text of one request: token i depends on prompt, seed and i alone, so that any worker can go on at any i."""
+class Script(NamedTuple):
+    """What one request is answered with. Token i depends on the request and i alone: any worker can go on at any i."""
 
-    __slots__ = ("_start",)
+    token: Callable[[int], str]
+    tokens: int
+    finish_reason: str = "stop"  # of the whole of it
+    labels: Mapping[int, Label] = {}  # from which token on they count
 
-    def __init__(self, request: Request) -> None:
-        source = request.raw_prompt or "\n".join(f"{m.role}: {m.content}" for m in request.messages)
-        self._start = zlib.crc32(source.encode(), request.seed or 0)
 
-    def token(self, index: int) -> str:
+def script(request: Request, options: Options) -> Script:
+    """The script that the options ask for."""
+    said = request.messages[-1].content if request.messages else request.raw_prompt
+    if options.tool_call:
+        pieces = _cut(json.dumps({"query": said}))
+        call = ToolCall(0, f"call_{zlib.crc32(said.encode()):08x}", _tool_name(request.extras.get("tools")))
+        return Script(pieces.__getitem__, len(pieces), "tool_calls", {0: Label(Channel.TOOL_CALL, tool_call=call)})
+    labels = {0: Label(Channel.REASONING), options.reasoning: ANSWER} if options.reasoning > 0 else {}
+    if options.echo:
+        pieces = _cut(said)
+        return Script(pieces.__getitem__, len(pieces), labels=labels)
+    return Script(_words(request), options.tokens, labels=labels)
+
+
+def _words(request: Request) -> Callable[[int], str]:
+    source = request.raw_prompt or "\n".join(f"{m.role}: {m.content}" for m in request.messages)
+    start = zlib.crc32(source.encode(), request.seed or 0)
+
+    def token(index: int) -> str:
         """A space and a word."""
         # Knuth's multiplicative hash spreads neighbouring indices over the words.
-        mixed = (self._start + index) * 2_654_435_761 & 0xFFFF_FFFF
+        mixed = (start + index) * 2_654_435_761 & 0xFFFF_FFFF
         return " " + WORDS[(mixed >> 16) % len(WORDS)]
+
+    return token
+
+
+def _cut(text: str) -> list[str]:
+    """Tokens of three characters."""
+    return [text[place : place + 3] for place in range(0, len(text), 3)]
+
+
+def _tool_name(tools: Any) -> str:
+    """What the first tool is called. A script need not mind what else a request says of it."""
+    try:
+        return str(tools[0]["function"]["name"])
+    except (TypeError, KeyError, IndexError):
+        return "look_up"

@@ -8,8 +8,9 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from inference_worker.engines.base import Finish, Model, Run, Sink
-from inference_worker.engines.script import Options, Script, parse_options
+from inference_worker.engines.base import Finish, Model, Run, Sink, refuse_extras
+from inference_worker.engines.script import Options, parse_options, script
+from inference_worker.label import Label
 from inference_worker.request import Request
 from inference_worker.slots import SlotQueue
 from inference_worker.status import EngineError
@@ -28,6 +29,7 @@ class Player:
         "_options",
         "_period_s",
         "_push",
+        "_script",
         "_stop_at",
         "_token",
         "due",
@@ -39,17 +41,21 @@ class Player:
         request: Request,
         options: Options,
         *,
-        push: Callable[[str], bool],
+        sink: Sink,
         on_done: Callable[[str | EngineError], None],
         now: float,
     ) -> None:
         self._options = options
-        self._token = self._stamp if options.stamp else Script(request).token
-        self._push = push
+        self._script = script(request, options)
+        self._token = self._stamp if options.stamp else self._script.token
+        self._push = sink.push
         self._on_done = on_done
         self._index = request.first_index
-        end = max(self._index, min(options.tokens, request.max_tokens or options.tokens))
+        tokens = self._script.tokens
+        end = max(self._index, min(tokens, request.max_tokens or tokens))
         self._stop_at = min(at for at in (end, options.fail_at, options.stall_at) if at >= self._index)
+        if self._script.labels:
+            self._token = _labelled(self._token, self._script.labels, sink, first=self._index)
         self._period_s = 1 / options.tokens_per_second if options.tokens_per_second > 0 else 0.0
         self.gone = False  # nobody wants the rest
         self.due = now + options.first_token_delay_ms / 1000  # of the next token
@@ -73,12 +79,27 @@ class Player:
         if index == self._options.fail_at:
             self._on_done(EngineError(f"The script says to fail at token {index}."))
         elif index != self._options.stall_at:
-            self._on_done("stop" if index >= self._options.tokens else "length")
+            self._on_done(self._script.finish_reason if index >= self._script.tokens else "length")
         return False
 
     @staticmethod
     def _stamp(_index: int) -> str:
         return f" t{time.monotonic_ns()}"
+
+
+def _labelled(
+    token: Callable[[int], str], labels: Mapping[int, Label], sink: Sink, *, first: int
+) -> Callable[[int], str]:
+    """The same tokens, of which the sink is told what they are."""
+    # Of those before the first token, the last counts: another worker began what goes on here.
+    at = {max(place, first): label for place, label in sorted(labels.items())}
+
+    def labelled(index: int) -> str:
+        if index in at:
+            sink.label(at[index])
+        return token(index)
+
+    return labelled
 
 
 class Scheduler:
@@ -113,11 +134,13 @@ class ScriptedEngine:
     async def prepare(self, request: Request) -> Run:
         """Check the options."""
         options = parse_options(request.engine_options, self._defaults)
+        if not options.tool_call:
+            refuse_extras(request, engine="scripted")
 
         async def run(sink: Sink) -> Finish:
             return await self._play(request, options, sink)
 
-        return run
+        return Run(run)
 
     async def close(self) -> None:
         """Stop the timer."""
@@ -132,7 +155,7 @@ class ScriptedEngine:
             if not done.done():  # cancelled, and this task has not yet run to say that it is gone
                 done.set_result(outcome)
 
-        player = Player(request, options, push=sink.push, on_done=finish, now=loop.time())
+        player = Player(request, options, sink=sink, on_done=finish, now=loop.time())
         self._scheduler.add(player, loop.time())
         self._tick()
         try:

@@ -1,5 +1,6 @@
 """OpenAI's own Python SDK, pointed at the running pair."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 import openai
 import pytest
 from openai import OpenAI
-from openai.types.chat import ChatCompletionMessageParam
+from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
 from tests.support import processes
 
@@ -103,3 +104,36 @@ def test_pings_before_the_first_token_are_no_chunks() -> None:
         begin = time.monotonic()
         assert streamed(client).strip()
         assert time.monotonic() - begin > 1.4
+
+
+def test_reasoning_is_apart_from_the_answer() -> None:
+    with sdk("tokens_per_second=0,tokens=9,reasoning=4") as client:
+        whole = client.chat.completions.create(model="scripted", messages=HELLO).choices[0].message
+        chunks = list(client.chat.completions.create(model="scripted", messages=HELLO, stream=True))
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    thought = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+    assert (len(thought.split()), thought) == (4, getattr(whole, "reasoning_content", None))
+    assert "".join(delta.content or "" for delta in deltas) == whole.content
+
+
+def test_tool_calls_stream_in_fragments_and_come_whole() -> None:
+    tools: list[ChatCompletionToolParam] = [{"type": "function", "function": {"name": "find"}}]
+    with sdk("tokens_per_second=200,tool_call=true") as client:
+        whole = client.chat.completions.create(model="scripted", messages=HELLO, tools=tools)
+        with client.chat.completions.stream(model="scripted", messages=HELLO, tools=tools) as stream:
+            fragments = sum(event.type == "tool_calls.function.arguments.delta" for event in stream)
+            final = stream.get_final_completion()
+    for choice in (whole.choices[0], final.choices[0]):
+        assert choice.finish_reason == "tool_calls"
+        (call,) = choice.message.tool_calls or []
+        assert call.type == "function"
+        assert (call.function.name, json.loads(call.function.arguments)) == ("find", {"query": "Hello"})
+    assert fragments > 1
+
+
+def test_tools_for_a_model_without_them_are_refused_by_name() -> None:
+    with sdk() as client, pytest.raises(openai.BadRequestError) as caught:
+        client.chat.completions.create(
+            model="scripted", messages=HELLO, tools=[{"type": "function", "function": {"name": "find"}}]
+        )
+    assert caught.value.param == "tools"

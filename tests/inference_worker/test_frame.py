@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from inference_worker.frame import FRAME_CHARS, FrameDraft
 from inference_worker.generation import Finished
+from inference_worker.label import Label, ToolCall
 from inference_worker.status import Code, Failed
 from protos import inference_pb2 as pb
 
@@ -33,6 +34,7 @@ def test_a_frame_full_of_any_one_thing_stays_below_what_an_edge_takes() -> None:
         "refusals": lambda draft: draft.add_refused(
             pb.Refused(stream=LARGEST, status=pb.Status(code=3, message="猫" * 500, field="猫" * 500))
         ),
+        "labels": lambda draft: draft.add_label(Label(stage="🦉", tool_call=ToolCall(LARGEST, "🦉" * 9, "🦉" * 9))),
         "endings": lambda draft: draft.add_ending(LARGEST, Finished("length", LARGEST, LARGEST)),
         "failures": lambda draft: draft.add_ending(LARGEST, Failed(Code.INTERNAL, "🦉" * 500)),
     }
@@ -49,3 +51,13 @@ def test_room_is_for_a_frame_worth_sending() -> None:
     draft = FrameDraft()
     draft.add_text(1, "x" * (FRAME_CHARS - 100), 1)
     assert 0 < draft.room < 100
+
+
+def test_a_label_is_the_next_rows() -> None:
+    draft = FrameDraft()
+    draft.add_text(1, "one", 5)
+    draft.add_label(Label(stage="planner"))
+    draft.add_text(2, "two", 7)
+    frame = draft.build()
+    assert frame is not None
+    assert [(label.row, label.label.stage) for label in frame.labels] == [(1, "planner")]

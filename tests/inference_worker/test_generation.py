@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_worker.generation import Finished, GenerationLog
+from inference_worker.label import ANSWER, Channel, Label
 from inference_worker.status import Code, Failed
 
 DONE = Finished("stop", 1, 2)
@@ -161,3 +162,67 @@ def test_every_reader_sees_a_prefix_without_gaps(
         while reader.read(1):
             pass
         assert reader.text == "".join(entries[reader.begin - first_index :])
+
+
+THINKING = Label(Channel.REASONING)
+
+
+def make_labelled() -> GenerationLog:
+    """Two entries of reasoning, then three of the answer; the first index is 7."""
+    log = make_log(first_index=7)
+    log.label(THINKING)
+    log.append("a")
+    log.append("b")
+    log.label(ANSWER)
+    for text in ("c", "d", "e"):
+        log.append(text)
+    return log
+
+
+def test_read_stops_at_a_label() -> None:
+    log = make_labelled()
+    assert log.read(7, max_chars=100) == ("ab", 9)
+    assert log.read(8, max_chars=100) == ("b", 9)
+    assert log.read(9, max_chars=100) == ("cde", 12)
+    assert log.read(12, max_chars=100) == ("", 12)
+
+
+def test_each_index_is_in_the_section_of_the_label_before_it() -> None:
+    log = make_labelled()
+    sections = [log.section_at(index) for index in range(7, 13)]
+    assert [section and section.label for section in sections] == [THINKING] * 2 + [ANSWER] * 4
+
+
+def test_entries_before_the_first_label_are_in_no_section() -> None:
+    log = make_log("a")
+    log.label(THINKING)
+    log.append("b")
+    assert log.section_at(0) is None
+    assert log.read(0, max_chars=100) == ("a", 1)
+    assert log.read(1, max_chars=100) == ("b", 2)
+
+
+def test_a_label_under_which_nothing_is_said_is_none() -> None:
+    log = make_log()
+    log.label(THINKING)
+    log.label(ANSWER)
+    log.append("a")
+    assert [section.label for section in log.sections] == [ANSWER]
+
+
+def test_equal_labels_in_a_row_are_sections_of_their_own() -> None:
+    log = make_log()
+    for text in ("reading", "writing"):
+        log.label(Label(Channel.PROGRESS))
+        log.append(text)
+    assert log.read(0, max_chars=100) == ("reading", 1)
+    assert log.section_at(0) is not log.section_at(1)
+
+
+def test_labels_count_towards_the_size() -> None:
+    log = make_log(max_chars=1_000)
+    for _ in range(30):
+        log.label(Label(stage="planner"))
+        log.append("")
+    assert log.chars >= 1_000
+    assert not log.append("")

@@ -1,8 +1,11 @@
 """Our values on the wire."""
 
+import pytest
+
 from inference_worker.engines.base import Model
 from inference_worker.generation import Finished
-from inference_worker.messages import MESSAGE_CHARS, finished, models, status
+from inference_worker.label import Channel, Label, ToolCall
+from inference_worker.messages import MESSAGE_CHARS, finished, label_message, models, status
 from inference_worker.status import Code, Failed
 from protos import inference_pb2 as pb
 
@@ -27,3 +30,15 @@ def test_a_model_says_what_it_can_do() -> None:
     assert models([model]) == [
         pb.Model(name="tiny", engine="llamacpp", context_tokens=512, supports_chat=True, supports_continue=True)
     ]
+
+
+def test_a_label_says_channel_stage_and_call() -> None:
+    label = Label(Channel.TOOL_CALL, "executor", ToolCall(2, "call_1", "find"))
+    call = pb.ToolCall(index=2, id="call_1", name="find")
+    assert label_message(label) == pb.Label(channel=pb.TOOL_CALL, stage="executor", tool_call=call)
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_channels_are_those_of_the_proto(channel: Channel) -> None:
+    assert int(pb.Channel.Value(channel.name)) == channel
+    assert pb.Channel.Name(label_message(Label(channel)).channel) == channel.name

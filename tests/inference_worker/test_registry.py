@@ -6,7 +6,7 @@ import pytest
 
 from inference_worker import registry as registry_module
 from inference_worker.engines.base import Finish, Sink
-from inference_worker.engines.script import Script
+from inference_worker.engines.script import Options, script
 from inference_worker.generation import Finished
 from inference_worker.registry import Registry
 from inference_worker.status import Code, EngineError, Failed, Refused
@@ -47,7 +47,7 @@ async def test_a_generation_is_what_the_engine_says() -> None:
     generation = await start(registry, request)
     assert registry.running == 1
     assert await ending_of(generation) == Finished("stop", prompt_tokens=1, completion_tokens=3)
-    assert text_of(generation) == "".join(map(Script(request).token, range(3)))
+    assert text_of(generation) == "".join(map(script(request, Options()).token, range(3)))
     await eventually(lambda: registry.running == 0)
 
 
@@ -65,14 +65,14 @@ async def test_a_continuation_counts_what_was_made_before() -> None:
     generation = await start(make_registry(), request)
     assert await ending_of(generation) == Finished("stop", prompt_tokens=1, completion_tokens=5)
     assert generation.log.first_index == 3
-    assert text_of(generation) == "".join(map(Script(request).token, range(3, 5)))
+    assert text_of(generation) == "".join(map(script(request, Options()).token, range(3, 5)))
 
 
 @in_virtual_time
 async def test_a_stop_string_ends_with_stop_and_frees_the_engine() -> None:
     request = make_request({"tokens": "1000", "tokens_per_second": "10"})
-    word = Script(request).token(4)
-    expected = "".join(map(Script(request).token, range(1_000))).partition(word)[0]
+    word = script(request, Options()).token(4)
+    expected = "".join(map(script(request, Options()).token, range(1_000))).partition(word)[0]
     registry = make_registry()
     generation = await start(registry, replace(request, stop=(word,)))
     await asyncio.sleep(1)

@@ -121,3 +121,32 @@ def test_a_wrong_field_is_refused_by_its_name(request_: pb.GenerateRequest, fiel
 )
 def test_the_bounds_themselves_are_taken(request_: pb.GenerateRequest) -> None:
     parse(request_)
+
+
+def test_extras_are_json_by_name() -> None:
+    request = parse(prompted(extras={"tools": '[{"type":"function"}]', "presence_penalty": "0.5"}))
+    assert request.extras == {"tools": [{"type": "function"}], "presence_penalty": 0.5}
+
+
+def test_a_message_can_carry_calls_and_their_results() -> None:
+    calls = pb.ChatMessage(role="assistant", tool_calls='[{"id":"c1"}]')
+    result = pb.ChatMessage(role="tool", content="42", tool_call_id="c1", name="find")
+    request = parse(pb.GenerateRequest(messages=[calls, result]))
+    assert request.messages == (
+        Message("assistant", "", ({"id": "c1"},)),
+        Message("tool", "42", tool_call_id="c1", name="find"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (prompted(extras={"tools": "{"}), "tools"),
+        (prompted(extras={"tools": "[" * 100_000}), "tools"),
+        (pb.GenerateRequest(messages=[pb.ChatMessage(role="assistant", tool_calls="{}")]), "messages[0].tool_calls"),
+        (pb.GenerateRequest(messages=[pb.ChatMessage(role="assistant", tool_calls="x")]), "messages[0].tool_calls"),
+        (pb.GenerateRequest(messages=[pb.ChatMessage(role="tool", tool_call_id="\0")]), "messages[0].tool_call_id"),
+    ],
+)
+def test_what_should_be_json_is_refused_by_its_field(request_: pb.GenerateRequest, field: str) -> None:
+    assert refusal_of(request_) == (Code.INVALID_ARGUMENT, field)

@@ -4,7 +4,8 @@ from typing import Any
 import grpc
 
 from inference_worker.engines.base import Finish, Sink
-from inference_worker.engines.script import Script
+from inference_worker.engines.script import Options, script
+from inference_worker.label import Channel, Label, ToolCall
 from inference_worker.request import parse
 from inference_worker.servicer import CHUNK_CHARS
 from protos import inference_pb2 as pb
@@ -15,8 +16,8 @@ from tests.inference_worker.registries import eventually, make_registry
 STALLED = {"stall_at": "2", "tokens": "9"}
 
 
-def script(request: pb.GenerateRequest, count: int) -> str:
-    return "".join(map(Script(parse(request)).token, range(count)))
+def spoken(request: pb.GenerateRequest, count: int) -> str:
+    return "".join(map(script(parse(request), Options()).token, range(count)))
 
 
 async def cancel(pair: Pair, generation_id: str) -> grpc.StatusCode:
@@ -38,7 +39,7 @@ async def test_a_plain_call_streams_a_generation() -> None:
         call = pair.stub.GenerateTextStream(request)
         chunks = [chunk async for chunk in call]
         metadata = dict(await call.initial_metadata())
-    assert "".join(chunk.delta for chunk in chunks) == script(request, 3)
+    assert "".join(chunk.delta for chunk in chunks) == spoken(request, 3)
     assert chunks[0].generation_id == metadata["generation-id"] != ""
     assert [chunk.is_final for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
     assert chunks[-1].finish_reason == "stop"
@@ -55,7 +56,7 @@ async def test_each_chunk_says_the_index_behind_it_and_the_first_one_the_id() ->
     text = ""
     for chunk in chunks:
         text += chunk.delta
-        assert text == script(request, chunk.next_index)
+        assert text == spoken(request, chunk.next_index)
     assert [bool(chunk.generation_id) for chunk in chunks] == [True] + [False] * (len(chunks) - 1)
 
 
@@ -101,7 +102,7 @@ async def test_a_failure_comes_behind_all_text() -> None:
     async with served(make_registry()) as pair:
         chunks, error = await heard(pair.stub.GenerateTextStream(request))
     assert (error.code(), error.details()) == (grpc.StatusCode.INTERNAL, "The script says to fail at token 2.")
-    assert "".join(chunk.delta for chunk in chunks) == script(request, 2)
+    assert "".join(chunk.delta for chunk in chunks) == spoken(request, 2)
     assert not any(chunk.is_final for chunk in chunks)
 
 
@@ -174,7 +175,7 @@ async def test_an_exchange_streams_until_the_edge_ends_it() -> None:
             frame = await call.read()
             text += "".join(frame.text)
             ended = any(ending.stream == 5 for ending in frame.endings)
-        assert text == script(request, 3)
+        assert text == spoken(request, 3)
         await call.done_writing()
         assert await call.read() is grpc.aio.EOF
         assert await call.code() is grpc.StatusCode.OK
@@ -200,3 +201,26 @@ async def test_a_change_of_load_is_told_to_every_edge() -> None:
         assert [frame.load.draining for frame in frames] == [True, True]
         for call in calls:
             call.cancel()
+
+
+async def test_what_is_not_the_answer_does_not_look_like_it() -> None:
+    request = generate(options={"reasoning": "2", "tokens": "5"})
+    async with served(make_registry()) as pair:
+        chunks = [chunk async for chunk in pair.stub.GenerateTextStream(request)]
+    text = spoken(request, 5)
+    assert "".join(chunk.other for chunk in chunks) + "".join(chunk.delta for chunk in chunks) == text
+    assert {chunk.label.channel for chunk in chunks if chunk.other} == {pb.REASONING}
+    assert {chunk.label.channel for chunk in chunks if chunk.delta} == {pb.ANSWER}
+
+
+async def test_a_label_is_told_even_where_no_text_is_under_it() -> None:
+    async def call_without_arguments(sink: Sink) -> Finish:
+        for index in range(2):
+            sink.label(Label(Channel.TOOL_CALL, tool_call=ToolCall(index, f"c{index}", "now")))
+            sink.push("")
+        return Finish("tool_calls", 1)
+
+    async with served(make_registry(OneRunEngine(call_without_arguments))) as pair:
+        chunks = [chunk async for chunk in pair.stub.GenerateTextStream(generate())]
+    assert [chunk.label.tool_call.id for chunk in chunks if chunk.HasField("label")] == ["c0", "c1"]
+    assert chunks[-1].finish_reason == "tool_calls"

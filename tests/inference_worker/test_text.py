@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from inference_worker.label import ANSWER, Channel, Label
 from inference_worker.text import TextStage
 
 # Few letters, so that stop strings and their beginnings are often met; one of them is four bytes long.
@@ -28,11 +29,15 @@ class Stage(TextStage):
 
     def __init__(self, *, stop: Sequence[str] = (), min_chunk_chars: int = 0) -> None:
         self.entries: list[str] = []
-        super().__init__(self._take, stop=stop, min_chunk_chars=min_chunk_chars)
+        self.labels: list[tuple[int, Label]] = []
+        super().__init__(self._take, label=self._note, stop=stop, min_chunk_chars=min_chunk_chars)
 
     def _take(self, text: str) -> bool:
         self.entries.append(text)
         return True
+
+    def _note(self, label: Label) -> None:
+        self.labels.append((len(self.entries), label))
 
     def play(self, tokens: Sequence[str]) -> str:
         """Push tokens until the stage has enough, as an engine does; the text that came out."""
@@ -191,5 +196,46 @@ def test_without_a_minimum_each_token_leaves_by_itself(chars: int) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"min_chunk_chars": 2}, {"stop": ["x"]}], ids=["plain", "chunks", "stop"])
 def test_a_full_log_asks_for_no_more(options: dict[str, object]) -> None:
-    stage = TextStage(lambda _: False, **options)  # type: ignore[arg-type]  # each option is one of the table above
+    stage = TextStage(lambda _: False, label=print, **options)  # type: ignore[arg-type]  # each option is one of the table above
     assert not stage.push("ab")
+
+
+REASONING = Label(Channel.REASONING)
+
+
+def test_what_is_held_leaves_before_the_label() -> None:
+    stage = Stage(stop=["abc"], min_chunk_chars=50)
+    stage.push("ab")
+    stage.label(REASONING)
+    assert stage.entries == ["ab"]
+    assert stage.labels == [(1, REASONING)]
+
+
+def test_stop_strings_and_chunk_sizes_are_the_answers() -> None:
+    stage = Stage(stop=["ab"], min_chunk_chars=3)
+    stage.label(REASONING)
+    assert stage.push("a")
+    assert stage.push("b")
+    assert stage.entries == ["a", "b"]
+    stage.label(ANSWER)
+    assert stage.push("xa")
+    assert not stage.push("b")
+    stage.flush()
+    assert stage.entries == ["a", "b", "x"]
+
+
+def test_no_stop_string_spans_a_label() -> None:
+    stage = Stage(stop=["ab"])
+    stage.push("a")
+    stage.label(REASONING)
+    stage.label(ANSWER)
+    assert stage.push("b")
+    assert "".join(stage.entries) == "ab"
+
+
+def test_half_a_character_before_a_label_is_none() -> None:
+    stage = Stage()
+    stage.push_bytes("猫".encode()[:2])
+    stage.label(REASONING)
+    stage.push_bytes("猫".encode())
+    assert stage.entries == ["\ufffd", "猫"]

@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Delta, Failed, Finished, Outcome, Ping, Usage
+from edge_proxy.core.events import ANSWER, Channel, Delta, Failed, Finished, Label, Outcome, Ping, Usage
 from edge_proxy.core.pacer import Pacer
 
 INTERVAL_S = 0.0625
@@ -235,3 +235,60 @@ def test_an_end_that_is_due_with_a_ping_is_not_followed_by_it() -> None:
     pacer = make_pacer()
     pacer.end(STOP, now=15.0)
     assert pacer.poll(now=15.0) == [Finished("", 0, STOP)]
+
+
+THINKING = Label(Channel.REASONING)
+
+
+def test_texts_of_two_labels_leave_together_each_with_its_index() -> None:
+    pacer = make_flushed_pacer()
+    pacer.label(THINKING)
+    pacer.push("b", 2, now=1.01)
+    pacer.push("c", 3, now=1.02)
+    pacer.label(ANSWER)
+    pacer.push("d", 4, now=1.03)
+    assert pacer.due == 1.0 + INTERVAL_S
+    assert pacer.held_chars == 3
+    assert pacer.poll(now=1.0 + INTERVAL_S) == [Delta("bc", 3, THINKING), Delta("d", 4)]
+    assert pacer.held_chars == 0
+
+
+def test_equal_labels_do_not_make_one_text() -> None:
+    pacer = make_flushed_pacer()
+    for index, text in enumerate(("reading", "writing"), 2):
+        pacer.label(Label(Channel.PROGRESS))
+        pacer.push(text, index, now=1.01)
+    first, second = pacer.poll(now=1.0 + INTERVAL_S)
+    assert (first, second) == (
+        Delta("reading", 2, Label(Channel.PROGRESS)),
+        Delta("writing", 3, Label(Channel.PROGRESS)),
+    )
+    assert first.label is not second.label  # type: ignore[union-attr]  # both are deltas
+
+
+def test_text_of_an_earlier_label_keeps_what_follows_from_going_through() -> None:
+    pacer = make_flushed_pacer()
+    pacer.push("b", 2, now=1.01)
+    pacer.label(THINKING)
+    assert pacer.through("c", 3, now=1.0 + INTERVAL_S) is None
+    assert pacer.poll(now=1.0 + INTERVAL_S) == [Delta("b", 2)]
+    assert pacer.through("c", 3, now=1.0 + 2 * INTERVAL_S) == Delta("c", 3, THINKING)
+
+
+def test_the_last_text_is_the_ends_only_if_it_is_the_answer() -> None:
+    pacer = make_flushed_pacer()
+    pacer.push("b", 2, now=1.01)
+    pacer.label(THINKING)
+    pacer.push("c", 3, now=1.01)
+    pacer.end(STOP, now=1.02)
+    assert pacer.poll(now=1.02) == [Delta("b", 2), Delta("c", 3, THINKING), Finished("", 3, STOP)]
+
+
+def test_all_labelled_text_comes_before_a_failure() -> None:
+    pacer = make_flushed_pacer()
+    pacer.label(THINKING)
+    pacer.push("b", 2, now=1.01)
+    pacer.label(ANSWER)
+    pacer.push("c", 3, now=1.01)
+    pacer.end(FAILED, now=1.02)
+    assert pacer.poll(now=1.02) == [Delta("b", 2, THINKING), Delta("c", 3), Failed(FAILED, 3)]

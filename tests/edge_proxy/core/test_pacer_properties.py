@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Delta, Event, Failed, Finished, Outcome, Ping, Usage
+from edge_proxy.core.events import ANSWER, Channel, Delta, Event, Failed, Finished, Label, Outcome, Ping, Usage
 from edge_proxy.core.pacer import Pacer
 
-Step = str | Outcome | Failure | None  # text to push, an ending, or a poll
+Step = str | Label | Outcome | Failure | None  # text to push, what it is from here on, an ending, or a poll
 
 ROUNDING_S = 2e-6  # instants that should be equal differ in their last digits
 INTERVALS = st.sampled_from([0.0, 0.05, 1.0])
@@ -20,7 +20,8 @@ ENDINGS: st.SearchStrategy[Outcome | Failure] = st.sampled_from(
     [Outcome("stop", Usage(1, 2)), Failure(Code.WORKER_LOST), Failure(Code.CANCELLED)]
 )
 TEXTS = st.sampled_from(["a", "bc", " ", "\n", "\U0001f989", "long text"])
-STEPS = st.lists(st.tuples(PAUSES, st.one_of(TEXTS, st.none(), st.none(), ENDINGS)), max_size=30)
+LABELS = st.sampled_from([ANSWER, Label(Channel.REASONING), Label(stage="planner")])
+STEPS = st.lists(st.tuples(PAUSES, st.one_of(TEXTS, TEXTS, LABELS, st.none(), st.none(), ENDINGS)), max_size=30)
 BEGINNINGS = st.sampled_from([0.0, 12_345.678])
 
 
@@ -29,6 +30,7 @@ class Life:
     """One stream from beginning to end: what went in, and what came out at which instant."""
 
     pushed: str = ""
+    labels: list[Label] = field(default_factory=list)  # of each character pushed
     ended: Outcome | Failure | None = None
     events: list[tuple[float, Event]] = field(default_factory=list)
 
@@ -39,14 +41,18 @@ class Life:
 
 def live(pacer: Pacer, steps: list[tuple[float, Step]], begin: float) -> Life:
     """Take the steps, end if no step did, and poll once more."""
-    life, now, index = Life(), begin, 0
+    life, now, index, label = Life(), begin, 0, ANSWER
     for pause, step in [*steps, (0.0, Failure(Code.CANCELLED)), (0.0, None)]:
         now += pause
         if step is None:
             life.events += [(now, event) for event in pacer.poll(now=now)]
+        elif isinstance(step, Label):
+            label = step
+            pacer.label(step)
         elif isinstance(step, str):
             index += 1
             life.pushed += "" if life.ended or pacer.closed else step
+            life.labels += [] if life.ended or pacer.closed else [label] * len(step)
             pacer.push(step, index, now=now)
         else:
             life.ended = life.ended or step
@@ -71,6 +77,8 @@ def test_deltas_are_at_least_an_interval_apart(
     life = live(make_pacer(interval_s, begin), steps, begin)
     last = life.events[-1][0]
     instants = [now for now, event in life.events if isinstance(event, Delta) and now < last]
+    if any(isinstance(step, Label) for _, step in steps):
+        instants = sorted(set(instants))  # those of several labels leave together
     assert all(later >= earlier + interval_s - ROUNDING_S for earlier, later in pairwise(instants))
 
 
@@ -109,6 +117,8 @@ def test_a_poll_says_something_exactly_from_its_due_time_on(
     for index, (pause, step) in enumerate(steps):
         if isinstance(step, str):
             pacer.push(step, index + 1, now=now)
+        elif isinstance(step, Label):
+            pacer.label(step)
         elif step:
             pacer.end(step, now=now)
         now += pause
@@ -131,3 +141,15 @@ def test_polled_whenever_it_is_due_it_pings_once_per_interval_of_life(
             pacer.push("x", 1, now=now)
             pushes.discard(round(now))
     assert pings == floor(life_s / 15.0)
+
+
+@given(interval_s=INTERVALS, steps=STEPS, begin=BEGINNINGS)
+def test_every_character_keeps_its_label(interval_s: float, steps: list[tuple[float, Step]], begin: float) -> None:
+    life = live(make_pacer(interval_s, begin), steps, begin)
+    labels: list[Label] = []
+    for _, event in life.events:
+        if isinstance(event, Delta):
+            labels += [event.label] * len(event.text)
+        elif isinstance(event, Finished):
+            labels += [ANSWER] * len(event.text)
+    assert labels == life.labels

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Delta, Event, Failed, Finished, Outcome, Ping, Usage
+from edge_proxy.core.events import Channel, Delta, Event, Failed, Finished, Label, Outcome, Ping, ToolCall, Usage
 from edge_proxy.dialects import ask
 from tests.edge_proxy.sse_parser import parse
 
@@ -55,3 +55,14 @@ def test_the_answer_is_all_that_was_said(texts: list[str]) -> None:
     events = [Delta(text, number) for number, text in enumerate(texts[:-1], 1)]
     *deltas, end = data(*events, Finished(texts[-1], len(texts), STOP))
     assert end["answer"] == "".join(texts) == "".join(item["content"] for item in deltas) + texts[-1]
+
+
+def test_what_is_not_the_answer_has_types_of_its_own_and_is_not_in_the_answer() -> None:
+    said = data(
+        Delta("hm", 1, Label(Channel.REASONING)),
+        Delta("{}", 2, Label(Channel.TOOL_CALL, tool_call=ToolCall(0, "c1", "find"))),
+        Finished("Yes.", 3, STOP),
+    )
+    assert said[0] == {"type": "reasoning", "content": "hm"}
+    assert said[1] == {"type": "tool_call", "index": 0, "id": "c1", "name": "find", "arguments": "{}"}
+    assert said[2]["answer"] == "Yes."

@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Delta, Event, Failed, Finished, Outcome, Ping, Usage
+from edge_proxy.core.events import (
+    ANSWER,
+    Channel,
+    Delta,
+    Event,
+    Failed,
+    Finished,
+    Label,
+    Outcome,
+    Ping,
+    ToolCall,
+    Usage,
+)
 from edge_proxy.dialects import DIALECTS, native
 from edge_proxy.dialects.base import Dialect
 from tests.edge_proxy.sse_parser import Message, messages, parse
@@ -160,3 +172,30 @@ def test_a_stream_of_any_deltas_gives_all_their_text(texts: list[str]) -> None:
     seen = messages(encode([Delta(text, index) for index, text in enumerate(texts)]))
     assert len(seen) == len(texts)
     assert all(same_text(json.loads(message.data)["delta"], text) for message, text in zip(seen, texts, strict=True))
+
+
+CALL = ToolCall(1, "call_1", "find")
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (ANSWER, {"delta": "hm"}),
+        (Label(stage="executor"), {"delta": "hm", "stage": "executor"}),
+        (Label(Channel.REASONING), {"delta": "", "reasoning": "hm"}),
+        (Label(Channel.REASONING, "planner"), {"delta": "", "reasoning": "hm", "stage": "planner"}),
+        (Label(Channel.PROGRESS), {"delta": "", "progress": "hm"}),
+        (Label(Channel.RESULT), {"delta": "", "result": "hm"}),
+        (
+            Label(Channel.TOOL_CALL, tool_call=CALL),
+            {"delta": "", "toolCall": {"index": 1, "id": "call_1", "name": "find", "arguments": "hm"}},
+        ),
+        (Label(Channel.OTHER), {"delta": ""}),
+    ],
+)
+def test_what_is_not_the_answer_has_a_member_of_its_own_and_an_empty_delta(
+    label: Label, expected: dict[str, object]
+) -> None:
+    (message,) = parse(encode_one(Delta("hm", 7, label))).messages
+    assert json.loads(message.data) == expected | {"isFinal": False}
+    assert (message.type, message.last_event_id) == ("message", "w1-5c0fe2.7")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_proxy.core.errors import ERRORS, Code, Failure
-from edge_proxy.core.events import Delta, Event, Failed, Finished, Outcome, Ping, Usage
+from edge_proxy.core.events import Channel, Delta, Event, Failed, Finished, Label, Outcome, Ping, ToolCall, Usage
 from edge_proxy.dialects import openai
 from edge_proxy.dialects.openai import CHAT, COMPLETION, Answer
 from tests.edge_proxy.sse_parser import parse
@@ -106,7 +106,9 @@ def test_usage_counts_the_prompt_once() -> None:
 
 @pytest.mark.parametrize("chat", [True, False])
 def test_an_answer_in_one_piece(*, chat: bool) -> None:
-    body = json.loads(make_answer(chat=chat).whole("w1-1", [("Hel", Finished("lo", 2, STOP))]))
+    body = json.loads(
+        make_answer(chat=chat).whole("w1-1", [([Delta("H", 1), Delta("el", 2)], Finished("lo", 2, STOP))])
+    )
     said = {"message": {"role": "assistant", "content": "Hello"}} if chat else {"text": "Hello"}
     assert body == {
         "id": "chatcmpl-w1-1" if chat else "cmpl-w1-1",
@@ -138,3 +140,57 @@ def test_all_text_out_is_all_text_in(texts: list[str]) -> None:
     events = [Delta(text, number) for number, text in enumerate(texts[:-1], 1)]
     said = chunks(stream(make_answer(), *events, Finished(texts[-1], len(texts), STOP)))
     assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in said) == "".join(texts)
+
+
+CALLS = [Label(Channel.TOOL_CALL, tool_call=ToolCall(index, f"call_{index}", "find")) for index in range(2)]
+CALLED = Outcome("tool_calls", Usage(9, 57))
+TOLD: list[Delta] = [
+    Delta("hm", 1, Label(Channel.REASONING)),
+    Delta("Let me see.", 2),
+    Delta('{"q"', 3, CALLS[0]),
+    Delta(":1}", 4, CALLS[0]),
+    Delta("{}", 5, CALLS[1]),
+    Delta("working", 6, Label(Channel.PROGRESS)),
+    Delta("new", 7, Label(Channel.OTHER)),
+]
+
+
+def test_reasoning_and_tool_calls_are_deltas_of_their_own() -> None:
+    said = chunks(stream(make_answer(), *TOLD, Finished("", 7, CALLED)))
+    assert [chunk["choices"][0]["delta"] for chunk in said[1:]] == [
+        {"reasoning_content": "hm"},
+        {"content": "Let me see."},
+        {
+            "tool_calls": [
+                {"index": 0, "id": "call_0", "type": "function", "function": {"name": "find", "arguments": '{"q"'}}
+            ]
+        },
+        {"tool_calls": [{"index": 0, "function": {"arguments": ":1}"}}]},
+        {
+            "tool_calls": [
+                {"index": 1, "id": "call_1", "type": "function", "function": {"name": "find", "arguments": "{}"}}
+            ]
+        },
+        {},
+    ]
+    assert said[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_a_completion_is_the_answer_alone() -> None:
+    said = chunks(stream(make_answer(chat=False), *TOLD, Finished("", 7, CALLED)))
+    assert "".join(chunk["choices"][0]["text"] for chunk in said) == "Let me see."
+
+
+def test_a_chat_in_one_piece_has_reasoning_and_calls() -> None:
+    body = json.loads(make_answer().whole("w1-1", [(TOLD, Finished("", 7, CALLED))]))
+    assert body["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": "Let me see.",
+        "reasoning_content": "hm",
+        "tool_calls": [
+            {"id": "call_0", "type": "function", "function": {"name": "find", "arguments": '{"q":1}'}},
+            {"id": "call_1", "type": "function", "function": {"name": "find", "arguments": "{}"}},
+        ],
+    }
+    alone = json.loads(make_answer().whole("w1-1", [(TOLD[2:4], Finished("", 4, CALLED))]))
+    assert alone["choices"][0]["message"]["content"] is None

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -58,7 +59,11 @@ def test_content_can_be_parts_of_text_and_a_developer_is_a_system() -> None:
     parts = [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]
     messages = [{"role": "developer", "content": "Be kind."}, {"role": "user", "content": parts, "name": "Mia"}]
     request = chat(messages=[*messages, {"role": "assistant", "content": None}])
-    assert request.messages == (Message("system", "Be kind."), Message("user", "Hello"), Message("assistant", ""))
+    assert request.messages == (
+        Message("system", "Be kind."),
+        Message("user", "Hello", name="Mia"),
+        Message("assistant", ""),
+    )
 
 
 def test_what_is_not_known_is_ignored() -> None:
@@ -94,3 +99,51 @@ def test_a_completion_refuses_what_it_can_not_do(fields: dict[str, Any]) -> None
     with pytest.raises(Refused) as caught:
         parse_completion({"model": "tiny", "prompt": "x"} | fields)
     assert caught.value.failure.wrong_field == next(iter(fields))
+
+
+TOOLS = [{"type": "function", "function": {"name": "find", "parameters": {}}}]
+
+
+def test_tools_and_penalties_are_passed_on_as_they_are() -> None:
+    given = {
+        "tools": TOOLS,
+        "tool_choice": {"type": "function", "function": {"name": "find"}},
+        "parallel_tool_calls": False,
+        "response_format": {"type": "json_object"},
+        "presence_penalty": 0.5,
+        "logit_bias": {"50": -100},
+    }
+    extras = {name: json.loads(text) for name, text in chat(**given).extras.items()}
+    assert extras == given
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"tools": []},
+        {"tools": None, "tool_choice": "none", "parallel_tool_calls": True},
+        {"response_format": {"type": "text"}},
+        {"presence_penalty": 0, "frequency_penalty": 0.0, "logit_bias": {}},
+    ],
+)
+def test_what_says_no_more_than_its_absence_is_not_passed_on(fields: dict[str, Any]) -> None:
+    assert chat(**fields).extras == {}
+
+
+def test_a_conversation_can_hold_calls_and_their_results() -> None:
+    calls = [{"id": "c1", "type": "function", "function": {"name": "find", "arguments": "{}"}}]
+    turns = [
+        {"role": "user", "content": "Hello", "name": "Ada"},
+        {"role": "assistant", "content": None, "tool_calls": calls},
+        {"role": "tool", "content": "42", "tool_call_id": "c1"},
+    ]
+    assert parse_chat({"model": "tiny", "messages": turns}).choices[0].messages == (
+        Message("user", "Hello", name="Ada"),
+        Message("assistant", "", json.dumps(calls)),
+        Message("tool", "42", tool_call_id="c1"),
+    )
+
+
+@pytest.mark.parametrize("fields", [{"tools": "find"}, {"tools": ["find"]}, {"presence_penalty": 3}, {"logit_bias": 1}])
+def test_wrong_extras_are_named(fields: dict[str, Any]) -> None:
+    assert wrong_field(**fields).startswith(next(iter(fields)))

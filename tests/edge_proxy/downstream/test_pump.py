@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from edge_proxy.core.errors import Code
-from edge_proxy.core.events import Event, Ping
+from edge_proxy.core.events import ANSWER, Channel, Delta, Event, Label, Ping
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.dialects.native import NativeEncoder
 from edge_proxy.downstream.connection import Wire
@@ -15,13 +15,17 @@ from tests.edge_proxy.downstream.hand_ticker import HandTicker
 from tests.edge_proxy.downstream.played_upstream import STOP
 from tests.support.virtual_time import settle
 
+NEWER = Label(Channel.OTHER)
+
 
 class Encoder(NativeEncoder):
-    """Fails at a ping."""
+    """Fails at a ping, and has no words for what is new."""
 
     def encode(self, event: Event, *, unix_s: float) -> bytes:
         if isinstance(event, Ping):
             raise RuntimeError("no ping")
+        if isinstance(event, Delta) and event.label is NEWER:
+            return b""
         return super().encode(event, unix_s=unix_s)
 
 
@@ -115,3 +119,18 @@ def test_several_events_become_one_piece() -> None:
     one = encode(encoder, [Ping()], clock=lambda: 7.9)
     assert one == b'event: ping\ndata: {"timestamp":7}\n\n'
     assert encode(encoder, [Ping(), Ping()], clock=lambda: 7.9) == one * 2
+
+
+async def test_what_a_dialect_has_no_words_for_does_not_end_the_body() -> None:
+    pumped = Pumped()
+    await settle()
+    pumped.stream.label(NEWER)
+    pumped.push("a", 1)  # at once
+    pumped.push("b", 2)
+    await pumped.ticker.go_to(0.051)  # by the timer
+    assert pumped.chunks == []
+    pumped.stream.label(ANSWER)
+    await pumped.ticker.go_to(0.2)
+    pumped.push("c", 3)
+    assert pumped.deltas() == ["c"]
+    pumped.running.cancel()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from edge_proxy.core.errors import Failure
-from edge_proxy.core.events import Outcome
+from edge_proxy.core.events import Label, Outcome
 from protos import inference_pb2 as pb
 
 REQUEST = pb.GenerateRequest(prompt="x")
@@ -15,6 +15,7 @@ class NotingReader:
 
     def __init__(self) -> None:
         self.pushed: list[tuple[str, int]] = []
+        self.labels: list[tuple[int, Label]] = []  # and how many texts came before each
         self.endings: list[Outcome | Failure] = []
         self.instants: list[float] = []
 
@@ -27,6 +28,10 @@ class NotingReader:
         """See `Reader`."""
         self.pushed.append((text, next_index))
         self.instants.append(now)
+
+    def label(self, label: Label) -> None:
+        """See `Reader`."""
+        self.labels.append((len(self.pushed), label))
 
     def end(self, ending: Outcome | Failure, *, now: float) -> None:
         """See `Reader`."""

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.core.events import Outcome, Usage
+from edge_proxy.core.events import Channel, Label, Outcome, Usage
 from edge_proxy.upstream.exchange import Exchange
 from protos import inference_pb2 as pb
 from tests.edge_proxy.upstream.readers import REQUEST, NotingReader
@@ -250,3 +250,29 @@ def test_a_stretch_is_told_once_and_wakes_the_shell() -> None:
     assert call.woken
     assert call.exchange.take() == pb.EdgeFrame(interval_percent=150)
     assert call.exchange.take() is None
+
+
+def test_a_label_is_told_before_its_row_and_to_its_reader_alone() -> None:
+    call = Call()
+    (one, first), (two, second) = call.opened(), call.opened()
+    label = pb.Label(channel=pb.REASONING)
+    frame = pb.WorkerFrame(
+        text_stream=[one, two, one],
+        text=["a", "b", "c"],
+        text_next_index=[1, 1, 2],
+        labels=[pb.RowLabel(row=1, label=label), pb.RowLabel(row=2, label=label)],
+    )
+    call.exchange.receive(frame, now=1.0)
+    assert first.pushed == [("a", 1), ("c", 2)]
+    assert first.labels == [(1, Label(Channel.REASONING))]
+    assert second.labels == [(0, Label(Channel.REASONING))]
+
+
+def test_a_label_for_a_stream_that_has_left_is_nobodys() -> None:
+    call = Call()
+    number, _ = call.opened()
+    call.exchange.leave(number)
+    labels = [pb.RowLabel(row=0, label=pb.Label(channel=pb.REASONING))]
+    frame = pb.WorkerFrame(text_stream=[number], text=["a"], text_next_index=[1], labels=labels)
+    call.exchange.receive(frame, now=1.0)
+    assert len(call.exchange) == 0

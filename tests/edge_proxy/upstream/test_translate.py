@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_proxy.core.errors import Code, Failure, Refused
-from edge_proxy.core.events import Outcome, Usage
+from edge_proxy.core.events import ANSWER, Channel, Label, Outcome, ToolCall, Usage
 from edge_proxy.core.request import GenerationRequest, Message
 from edge_proxy.core.strict_json import loads
 from edge_proxy.dialects.native_request import GenerateBody, parse_body
 from edge_proxy.policy.admission import Admission, Terms
-from edge_proxy.upstream.translate import to_ending, to_failure, to_message
+from edge_proxy.upstream.translate import to_ending, to_failure, to_label, to_message
 from protos import inference_pb2 as pb
 
 
@@ -20,7 +20,7 @@ def test_every_field_of_a_request_is_on_the_wire() -> None:
         model="tiny",
         prompt="Once",
         raw_prompt=True,
-        messages=(Message("system", "Be brief."), Message("user", "Hi")),
+        messages=(Message("system", "Be brief."), Message("user", "Hi", "[]", "c1", "Ada")),
         max_tokens=7,
         temperature=0.5,
         top_p=0.9,
@@ -31,16 +31,21 @@ def test_every_field_of_a_request_is_on_the_wire() -> None:
         batch_interval_s=0.02,
         resume_window_s=30.0,
         engine_options={"tokens": "5"},
+        extras={"tools": "[]"},
     )
     expected = pb.GenerateRequest(
         model="tiny",
         prompt="Once",
         raw_prompt=True,
-        messages=[pb.ChatMessage(role="system", content="Be brief."), pb.ChatMessage(role="user", content="Hi")],
+        messages=[
+            pb.ChatMessage(role="system", content="Be brief."),
+            pb.ChatMessage(role="user", content="Hi", tool_calls="[]", tool_call_id="c1", name="Ada"),
+        ],
         sampling=pb.Sampling(max_tokens=7, temperature=0.5, top_p=0.9, seed=2**32 - 1, stop=["\n", "END"]),
         min_chunk_chars=8,
         timeout_ms=2500,
         resume_window_ms=30_000,
+        extras={"tools": "[]"},
         engine_options={"tokens": "5"},
     )
     assert to_message(request) == expected
@@ -154,3 +159,28 @@ def test_what_else_a_worker_says_is_for_the_log(status: int, caplog: pytest.LogC
 def test_a_worker_that_says_much_is_cut_short() -> None:
     failure = to_failure(3, "m" * 10_000, "f" * 10_000)
     assert (len(failure.message), len(failure.wrong_field)) == (500, 100)
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (pb.Label(channel=pb.REASONING, stage="planner"), Label(Channel.REASONING, "planner")),
+        (pb.Label(stage="planner"), Label(Channel.ANSWER, "planner")),
+        (pb.Label(channel=pb.PROGRESS), Label(Channel.PROGRESS)),
+        (pb.Label(channel=pb.RESULT), Label(Channel.RESULT)),
+        (
+            pb.Label(channel=pb.TOOL_CALL, tool_call=pb.ToolCall(index=1, id="c1", name="find")),
+            Label(Channel.TOOL_CALL, "", ToolCall(1, "c1", "find")),
+        ),
+    ],
+)
+def test_a_label_says_the_same_here(label: pb.Label, expected: Label) -> None:
+    assert to_label(label) == expected
+
+
+def test_the_plain_answer_is_one_object() -> None:
+    assert to_label(pb.Label()) is ANSWER
+
+
+def test_a_channel_of_a_newer_worker_is_none_that_is_known_here() -> None:
+    assert to_label(pb.Label.FromString(b"\x08\x63")).channel is Channel.OTHER

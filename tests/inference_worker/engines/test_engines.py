@@ -23,7 +23,7 @@ async def test_scripted_takes_its_options() -> None:
     engine = ENGINES["scripted"](config(tokens="2", tokens_per_second="0"))
     assert isinstance(engine, ScriptedEngine)
     sink = ListSink()
-    await (await engine.prepare(Request(raw_prompt="x")))(sink)
+    await (await engine.prepare(Request(raw_prompt="x"))).play(sink)
     assert len(sink.tokens) == 2
 
 

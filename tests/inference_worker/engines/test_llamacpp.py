@@ -46,7 +46,7 @@ def story(**fields: Any) -> Request:
 
 async def play(engine: LlamaCppEngine, request: Request, *, limit: int = -1) -> tuple[ListSink, Finish]:
     sink = ListSink(limit)
-    return sink, await (await engine.prepare(request))(sink)
+    return sink, await (await engine.prepare(request)).play(sink)
 
 
 async def test_a_story_is_told_to_its_end(engine: LlamaCppEngine) -> None:
@@ -180,7 +180,7 @@ def chunks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
 async def cancel_at_the_first_token(engine: LlamaCppEngine) -> None:
     sink = ListSink()
-    running = asyncio.ensure_future((await engine.prepare(story()))(sink))
+    running = asyncio.ensure_future((await engine.prepare(story())).play(sink))
     await eventually(lambda: sink.tokens)
     running.cancel()
     await asyncio.wait([running])
@@ -198,7 +198,7 @@ async def test_a_cancelled_run_frees_its_slot(engine: LlamaCppEngine, chunks: li
 
 async def test_a_run_that_waits_for_a_slot_can_be_cancelled_there(engine: LlamaCppEngine, chunks: list[bytes]) -> None:
     async with engine._free_slots:  # as another run does
-        waiting = asyncio.ensure_future((await engine.prepare(story()))(ListSink()))
+        waiting = asyncio.ensure_future((await engine.prepare(story())).play(ListSink()))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.wait([waiting])
@@ -216,7 +216,7 @@ async def test_more_runs_than_slots_have_their_turns(engine: LlamaCppEngine) -> 
 async def test_runs_share_the_model() -> None:
     async with tiny(slots=2) as engine:
         sinks = [ListSink(), ListSink()]
-        runs = [(await engine.prepare(story()))(sink) for sink in sinks]
+        runs = [(await engine.prepare(story())).play(sink) for sink in sinks]
         finishes = await asyncio.gather(*runs)
     assert [finish.reason for finish in finishes] == ["stop", "stop"]
     assert all(" owl " in sink.text for sink in sinks)

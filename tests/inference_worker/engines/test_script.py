@@ -1,20 +1,28 @@
+import json
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_worker.engines.script import WORDS, Options, Script, parse_options
+from inference_worker.engines.script import WORDS, Options, Script, parse_options, script
+from inference_worker.label import ANSWER, Channel, Label
 from inference_worker.request import Message, Request
 from inference_worker.status import Code, Refused
 
 
-def chat(text: str, **fields: int | str) -> Request:
-    return Request(messages=(Message("user", text),), **fields)  # type: ignore[arg-type]  # each is of its field's type
+def play(request: Request, **options: Any) -> Script:
+    return script(request, Options(**options))
+
+
+def chat(text: str, **fields: Any) -> Request:
+    return Request(messages=(Message("user", text),), **fields)
 
 
 @given(prompt=st.text(), seed=st.integers(0, 2**32 - 1), index=st.integers(0, 2**40))
 def test_a_token_depends_on_prompt_seed_and_index_alone(prompt: str, seed: int, index: int) -> None:
-    one = Script(chat(prompt, seed=seed))
-    other = Script(chat(prompt, seed=seed, max_tokens=3, first_index=7, continued_text="so far"))
+    one = play(chat(prompt, seed=seed))
+    other = play(chat(prompt, seed=seed, max_tokens=3, first_index=7, continued_text="so far"))
     one.token(0)
     assert one.token(index) == other.token(index)
     assert one.token(index)[:1] == " "
@@ -31,17 +39,16 @@ def test_a_token_depends_on_prompt_seed_and_index_alone(prompt: str, seed: int, 
     ],
 )
 def test_another_request_has_another_text(other: Request) -> None:
-    one = Script(chat("Hello"))
-    assert [one.token(index) for index in range(20)] != [Script(other).token(index) for index in range(20)]
+    one = play(chat("Hello"))
+    assert [one.token(index) for index in range(20)] != [play(other).token(index) for index in range(20)]
 
 
 def test_no_seed_is_seed_0() -> None:
-    assert Script(chat("Hello")).token(3) == Script(chat("Hello", seed=0)).token(3)
+    assert play(chat("Hello")).token(3) == play(chat("Hello", seed=0)).token(3)
 
 
 def test_a_text_is_of_many_words_and_not_of_ascii_alone() -> None:
-    script = Script(chat("Hello"))
-    words = {script.token(index) for index in range(500)}
+    words = {play(chat("Hello")).token(index) for index in range(500)}
     assert len(words) > len(WORDS) / 2
     assert any(len(character.encode()) == 4 for word in words for character in word)
 
@@ -73,3 +80,39 @@ def test_a_wrong_option_is_refused_by_its_name(name: str, value: str) -> None:
         parse_options({"first_token_delay_ms": "1", name: value}, Options())
     assert refused.value.failed.code is Code.INVALID_ARGUMENT
     assert refused.value.failed.field == f"engine_options.{name}"
+
+
+def whole(played: Script) -> str:
+    return "".join(map(played.token, range(played.tokens)))
+
+
+@given(said=st.text(min_size=1))
+def test_an_echo_is_what_was_said_last(said: str) -> None:
+    turns = (Message("user", "first"), Message("user", said))
+    assert whole(play(Request(messages=turns), echo=True)) == said
+    assert whole(play(Request(raw_prompt=said), echo=True)) == said
+
+
+def test_reasoning_comes_before_the_answer() -> None:
+    played = play(chat("Hello"), reasoning=5, tokens=9)
+    assert played.labels == {0: Label(Channel.REASONING), 5: ANSWER}
+    assert played.tokens == 9
+    assert play(chat("Hello")).labels == {}
+
+
+def test_a_tool_call_has_arguments_that_are_json() -> None:
+    tools = [{"type": "function", "function": {"name": "find"}}]
+    played = play(chat("a 猫", extras={"tools": tools}), tool_call=True)
+    assert json.loads(whole(played)) == {"query": "a 猫"}
+    assert played.finish_reason == "tool_calls"
+    (label,) = played.labels.values()
+    assert label.tool_call
+    assert label.tool_call.name == "find"
+    assert label.tool_call.index == 0
+
+
+@pytest.mark.parametrize("tools", [None, 3, [], [{}], {"function": {}}])
+def test_a_script_has_a_tool_of_its_own(tools: Any) -> None:
+    (label,) = play(chat("x", extras={"tools": tools}), tool_call=True).labels.values()
+    assert label.tool_call
+    assert label.tool_call.name == "look_up"

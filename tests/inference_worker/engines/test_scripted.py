@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from inference_worker.engines.base import Finish, Model
-from inference_worker.engines.script import Options, Script
+from inference_worker.engines.script import Options, script
 from inference_worker.engines.scripted import BURST_TOKENS, SLOT_S, Player, Scheduler, ScriptedEngine
+from inference_worker.label import ANSWER, Channel, Label
 from inference_worker.request import Message, Request
 from inference_worker.status import EngineError, Refused
 from tests.inference_worker.engines.list_sink import ListSink
@@ -22,8 +23,8 @@ class Played:
         self.sink = ListSink(limit)
         self.outcomes: list[str | Exception] = []
         request = Request(messages=HELLO, **fields)
-        self.script = Script(request)
-        self.player = Player(request, options or Options(), push=self.sink.push, on_done=self.outcomes.append, now=now)
+        self.script = script(request, options or Options())
+        self.player = Player(request, options or Options(), sink=self.sink, on_done=self.outcomes.append, now=now)
 
     @property
     def count(self) -> int:
@@ -54,6 +55,30 @@ def test_a_continuation_goes_on_at_its_index_at_once() -> None:
     played.player.advance(0)
     played.player.advance(0.15)
     assert played.sink.tokens == [played.script.token(40), played.script.token(41)]
+
+
+def test_labels_are_told_before_the_token_that_they_begin_with() -> None:
+    played = Played(options=Options(tokens_per_second=0, tokens=6, reasoning=2))
+    played.player.advance(0)
+    assert played.sink.labels == [(0, Label(Channel.REASONING)), (2, ANSWER)]
+    assert played.count == 6
+
+
+def test_a_continuation_is_told_the_label_that_it_is_in() -> None:
+    for first_index, expected in (
+        (1, [(0, Label(Channel.REASONING)), (1, ANSWER)]),
+        (2, [(0, ANSWER)]),
+        (4, [(0, ANSWER)]),
+    ):
+        played = Played(first_index=first_index, options=Options(tokens_per_second=0, tokens=6, reasoning=2))
+        played.player.advance(0)
+        assert played.sink.labels == expected
+
+
+def test_a_tool_call_ends_as_one() -> None:
+    played = Played(options=Options(tokens_per_second=0, tool_call=True))
+    played.player.advance(0)
+    assert played.outcomes == ["tool_calls"]
 
 
 def test_as_fast_as_can_be_is_still_one_burst_at_a_time() -> None:
@@ -151,7 +176,7 @@ def test_the_scheduler_drops_who_is_gone() -> None:
 async def test_the_engine_keeps_the_pace() -> None:
     run = await ScriptedEngine({"tokens": "51"}).prepare(Request(messages=HELLO, engine_options={"stall_at": "-1"}))
     sink = ListSink()
-    finish = await run(sink)
+    finish = await run.play(sink)
     assert finish == Finish("stop", prompt_tokens=3)
     assert len(sink.tokens) == 51
     assert asyncio.get_running_loop().time() == pytest.approx(1, abs=0.01)
@@ -162,7 +187,7 @@ async def test_the_engine_raises_what_the_script_says() -> None:
     run = await ScriptedEngine({"fail_at": "1"}).prepare(Request(messages=HELLO))
     sink = ListSink()
     with pytest.raises(EngineError, match="token 1"):
-        await run(sink)
+        await run.play(sink)
     assert len(sink.tokens) == 1
 
 
@@ -170,7 +195,7 @@ async def test_the_engine_raises_what_the_script_says() -> None:
 async def test_a_cancelled_run_makes_no_more_tokens_and_others_go_on() -> None:
     engine = ScriptedEngine({"tokens": "1000"})
     sinks = [ListSink(), ListSink()]
-    tasks = [asyncio.ensure_future((await engine.prepare(Request(messages=HELLO)))(sink)) for sink in sinks]
+    tasks = [asyncio.ensure_future((await engine.prepare(Request(messages=HELLO))).play(sink)) for sink in sinks]
     await asyncio.sleep(1)
     tasks[0].cancel()
     await asyncio.sleep(0)
@@ -199,3 +224,12 @@ async def test_wrong_options_are_refused_before_the_run() -> None:
 @in_virtual_time
 async def test_it_serves_one_model_that_can_go_on_elsewhere() -> None:
     assert ScriptedEngine({}).models == (Model(name="scripted", engine="scripted", supports_continue=True),)
+
+
+async def test_tools_are_for_a_script_with_a_tool_call() -> None:
+    extras = {"tools": [{"type": "function", "function": {"name": "find"}}]}
+    engine = ScriptedEngine({})
+    with pytest.raises(Refused) as refused:
+        await engine.prepare(Request(messages=HELLO, extras=extras))
+    assert refused.value.failed.field == "tools"
+    assert await engine.prepare(Request(messages=HELLO, extras=extras, engine_options={"tool_call": "true"}))
