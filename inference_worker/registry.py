@@ -233,9 +233,9 @@ class Registry:
         stage = TextStage(log_.append, label=log_.label, stop=request.stop, min_chunk_chars=request.min_chunk_chars)
         try:
             log_.close(self._finished(await run.play(stage), stage, request))
-        except EngineError as error:
+        except (EngineError, Refused) as error:
             stage.flush()
-            log_.close(Failed(Code.INTERNAL, str(error)))
+            log_.close(error.failed)
         except Exception:
             log.exception("The engine failed in generation %s.", generation.id)
             stage.flush()

@@ -9,8 +9,9 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from inference_worker.engines import ENGINES, EngineConfig
+from inference_worker.engines import ENGINES
 from inference_worker.engines.base import Engine
+from inference_worker.engines.config import EngineConfig, Upstream
 from inference_worker.exchange_call import Rhythm
 from inference_worker.memory import Tidying
 from inference_worker.registry import Limits, Registry
@@ -58,6 +59,15 @@ def make_engine(settings: Settings) -> Engine:
         threads=settings.threads,
         context_tokens=settings.context_tokens,
         options=settings.engine_options,
+        upstream=Upstream(
+            url=settings.upstream_url,
+            key=settings.upstream_key.get_secret_value(),
+            connections=settings.upstream_connections,
+            idle_connections=settings.upstream_idle_connections,
+            timeout_s=settings.upstream_timeout_s,
+            streams=settings.upstream_streams,
+            continues=settings.upstream_continues,
+        ),
     )
     return ENGINES[settings.engine](config)
 
@@ -69,7 +79,7 @@ class Worker:
         self._settings = settings
         self._engine = engine
         limits = Limits(
-            max_streams=settings.max_streams,
+            max_streams=min(settings.max_streams, engine.capacity or settings.max_streams),
             max_log_chars=settings.max_log_chars,
             max_total_chars=settings.max_total_chars,
             max_resume_window_s=settings.max_resume_window_s,

@@ -3,7 +3,7 @@
 import secrets
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from inference_worker.engines import ENGINES
@@ -28,13 +28,30 @@ class Settings(BaseSettings):
         description="Begins the ids of this worker's generations. No two workers share one. Random if not given.",
     )
     engine: str = Field("llamacpp", description=f"What generates: {', '.join(ENGINES)}.")
-    model: str = Field("", description="llamacpp: path of a GGUF file. Empty: the bundled tiny model.")
+    model: str = Field(
+        "",
+        description="llamacpp: path of a GGUF file; empty: the bundled tiny model. "
+        "openai: names of the service's models, comma-separated; empty: all that it lists.",
+    )
     slots: int = Field(16, ge=1, le=256, description="llamacpp: generations decoded together; more wait their turn.")
     threads: int = Field(0, ge=0, description="llamacpp: threads that compute. 0: one less than the cores.")
     context_tokens: int = Field(512, ge=8, description="llamacpp: prompt and answer of one generation together.")
     engine_options: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict,
         description="scripted: defaults for `engine_options`, such as tokens_per_second=25,tokens=200.",
+    )
+    upstream_url: str = Field(
+        "http://127.0.0.1:8000/v1", pattern=r"^https?://", description="openai: where the service's API is."
+    )
+    upstream_key: SecretStr = Field(SecretStr(""), description="openai: the key that the service wants, if it does.")
+    upstream_connections: int = Field(
+        20, ge=1, description="openai: connections to the service, and so generations at once."
+    )
+    upstream_idle_connections: int = Field(10, ge=0, description="openai: connections that are kept for later.")
+    upstream_timeout_s: float = Field(180, gt=0, description="openai: the service may be silent for so long.")
+    upstream_streams: bool = Field(True, description="openai: false if the service answers only in one piece.")
+    upstream_continues: bool = Field(
+        False, description="openai: true if the service goes on with a text that is the assistant's last message."
     )
     max_streams: int = Field(1024, ge=1, description="Generations at once; more are refused.")
     max_log_chars: int = Field(1_000_000, ge=1, description="Text of one generation; it ends with `length` there.")

@@ -40,6 +40,11 @@ class Refused(Exception):
 class EngineError(Exception):
     """The engine could not go on; the message is for the log and for callers that are trusted with it."""
 
+    @property
+    def failed(self) -> Failed:
+        """The ending that it is."""
+        return Failed(Code.INTERNAL, str(self))
+
 
 def invalid(field: str, message: str) -> Refused:
     """The refusal of a request whose `field` is wrong."""

@@ -17,6 +17,8 @@ WITHOUT_TESTS = {
     "edge_proxy/core/request.py",
     "edge_proxy/dialects/base.py",
     "inference_worker/engines/base.py",
+    "inference_worker/engines/config.py",
+    "inference_worker/engines/openai_chunks.py",
 }
 
 

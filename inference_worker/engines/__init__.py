@@ -1,22 +1,12 @@
 """The engines, one row each. Imported only when chosen: a worker needs no other engine's libraries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from inference_worker.engines.base import Engine
+from inference_worker.engines.config import EngineConfig
 
 BUNDLED_MODEL = Path(__file__).parent.parent / "models" / "tiny.gguf"
-
-
-class EngineConfig(NamedTuple):
-    """What any engine may be told by the worker's settings."""
-
-    model: str
-    slots: int
-    threads: int
-    context_tokens: int
-    options: Mapping[str, str]
 
 
 def _llamacpp(config: EngineConfig) -> Engine:
@@ -36,7 +26,15 @@ def _scripted(config: EngineConfig) -> Engine:
     return ScriptedEngine(config.options)
 
 
+def _openai(config: EngineConfig) -> Engine:
+    from inference_worker.engines.openai import OpenAIEngine  # noqa: PLC0415 - only when chosen
+
+    names = [name.strip() for name in config.model.split(",") if name.strip()]
+    return OpenAIEngine(names, config.upstream)
+
+
 ENGINES: dict[str, Callable[[EngineConfig], Engine]] = {
     "llamacpp": _llamacpp,
     "scripted": _scripted,
+    "openai": _openai,
 }

@@ -53,9 +53,9 @@ def _nothing() -> None:
 class Run(NamedTuple):
     """A request that is ready to run.
 
-    `play` is one coroutine: it returns when the model ends or the sink says so, raises `EngineError` when it can not go
-    on, and frees everything when it is cancelled. `drop` frees what preparing took; it is called once, when the run is
-    over, or will not be.
+    `play` is one coroutine: it returns when the model ends or the sink says so, and frees everything when it is
+    cancelled. When it can not go on it raises `EngineError`, or `Refused` where another code than INTERNAL says more.
+    `drop` frees what preparing took; it is called once, when the run is over, or will not be.
     """
 
     play: Callable[[Sink], Awaitable[Finish]]
@@ -78,6 +78,10 @@ class Engine(Protocol):
     @property
     def models(self) -> Sequence[Model]:
         """What it serves, the default one first."""
+
+    @property
+    def capacity(self) -> int:
+        """How many run at once, at most; 0: as many as the worker lets."""
 
     async def prepare(self, request: Request) -> Run:
         """Check all that can be checked before the first token, and say how to run the request.

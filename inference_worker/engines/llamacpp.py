@@ -43,6 +43,7 @@ class LlamaCppEngine:
     def __init__(self, path: Path, *, slots: int, threads: int, context_tokens: int) -> None:
         if not path.is_file():
             raise EngineError(f"There is no model file {path}.")
+        self.capacity = 0
         self.models = (Model(name=path.stem, engine="llamacpp", context_tokens=context_tokens, supports_continue=True),)
         self._context_tokens = context_tokens
         self._folder = tempfile.TemporaryDirectory(prefix="token-relay-")

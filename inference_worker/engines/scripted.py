@@ -126,6 +126,7 @@ class ScriptedEngine:
     """The scheduler, driven by the event loop's clock."""
 
     def __init__(self, options: Mapping[str, str]) -> None:
+        self.capacity = 0
         self.models = (Model(name="scripted", engine="scripted", supports_continue=True),)
         self._defaults = parse_options(options, Options())
         self._scheduler = Scheduler()

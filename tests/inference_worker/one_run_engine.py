@@ -18,6 +18,7 @@ class OneRunEngine:
         prepared: Callable[[], Awaitable[object]] = lambda: asyncio.sleep(0),
     ) -> None:
         self.models: Sequence[Model] = (Model(name="plain", engine="plain"),)
+        self.capacity = 0
         self._play = play
         self.dropped = 0
         self._prepared = prepared

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_worker.engines import BUNDLED_MODEL, ENGINES, EngineConfig
+from inference_worker.engines import BUNDLED_MODEL, ENGINES
+from inference_worker.engines.config import EngineConfig, Upstream
 from inference_worker.engines.scripted import ScriptedEngine
 from inference_worker.request import Request
 from inference_worker.status import EngineError, Refused
@@ -12,11 +13,12 @@ from tests.inference_worker.engines.list_sink import ListSink
 
 
 def config(model: str = "", **options: str) -> EngineConfig:
-    return EngineConfig(model=model, slots=1, threads=1, context_tokens=64, options=options)
+    upstream = Upstream("http://127.0.0.1:1/v1", "", 2, 1, 5.0, streams=True, continues=False)
+    return EngineConfig(model=model, slots=1, threads=1, context_tokens=64, options=options, upstream=upstream)
 
 
 def test_the_table_knows_its_engines() -> None:
-    assert list(ENGINES) == ["llamacpp", "scripted"]
+    assert list(ENGINES) == ["llamacpp", "scripted", "openai"]
 
 
 async def test_scripted_takes_its_options() -> None:
@@ -51,3 +53,14 @@ def test_an_engine_is_imported_only_when_it_is_chosen() -> None:
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_openai_serves_the_models_that_are_named() -> None:
+    engine = ENGINES["openai"](config("small, large"))
+    assert [model.name for model in engine.models] == ["small", "large"]
+    assert engine.capacity == 2
+
+
+def test_openai_needs_a_name_or_a_service_that_lists_its_models() -> None:
+    with pytest.raises(EngineError, match=r"WORKER_MODEL names no model, and http://127.0.0.1:1/v1/models lists none"):
+        ENGINES["openai"](config())
