@@ -17,6 +17,9 @@ from edge_proxy.core.events import Delta, Event, Failed, Finished, Ping, Usage
 from edge_proxy.dialects import native
 
 headers: tuple[tuple[bytes, bytes], ...] = sse.HEADERS
+# Comments have one line end: of a blank line behind an id, httpx-sse and fetch-event-source make an event without data.
+OPENED = b": stream opened\n"
+PING = b": ping\n"
 refusal = native.refusal
 
 
@@ -31,7 +34,7 @@ class AskEncoder:
 
     def begin(self) -> bytes:
         """A comment, which every SSE reader skips."""
-        return sse.comment("stream opened")
+        return OPENED
 
     def encode(self, event: Event, *, unix_s: float) -> bytes:
         """One event, or a comment."""
@@ -40,7 +43,7 @@ class AskEncoder:
                 self._texts.append(text)
                 return self._event(next_index, f'{{"type":"delta","content":{sse.quote(text)}}}')
             case Ping():
-                return sse.comment("ping")
+                return PING
             case Finished():
                 self._texts.append(event.text)
                 return self._event(event.next_index, f'{{"type":"end","answer":{self._answer()},{_outcome(event)}')

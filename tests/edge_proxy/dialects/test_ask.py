@@ -50,6 +50,12 @@ def test_events_have_ids_and_no_name_so_that_onmessage_gets_them() -> None:
     assert b"event:" not in encode(Delta("a", 1), Finished("", 1, STOP))
 
 
+def test_a_comment_has_no_blank_line_behind_it_that_would_dispatch_an_event() -> None:
+    stream = encode(Delta("a", 1), Ping(), Ping(), Finished("", 1, STOP))
+    assert stream.count(b": ping\n") == 2
+    assert stream.count(b"\n\n") == stream.count(b"data: ") == 2
+
+
 @given(texts=st.lists(st.text(), min_size=1, max_size=4))
 def test_the_answer_is_all_that_was_said(texts: list[str]) -> None:
     events = [Delta(text, number) for number, text in enumerate(texts[:-1], 1)]
