@@ -25,7 +25,7 @@ from edge_proxy.settings import Settings
 from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
 
-EXPOSED_HEADERS = ("X-Request-ID", "X-Generation-ID", "Retry-After")
+EXPOSED_HEADERS = ("X-Request-ID", "X-Generation-ID", "Retry-After", "x-should-retry")
 
 
 def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:

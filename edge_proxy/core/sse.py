@@ -29,5 +29,9 @@ def head(name: str, event_id: str = "") -> str:
 
 
 def comment(text: str) -> bytes:
-    """A block that readers skip."""
-    return f": {text}\n\n".encode("ascii")
+    """A line that readers skip.
+
+    Not a block: a blank line behind an `id`, even a block before, makes httpx-sse, fetch-event-source and OpenAI's SDKs
+    dispatch an event without data.
+    """
+    return f": {text}\n".encode("ascii")

@@ -38,22 +38,23 @@ class AskEncoder:
         """One event, or a comment."""
         match event:
             case Delta(text, next_index, label) if label.channel is Channel.ANSWER:
-                self._texts.append(text)
-                return self._event(next_index, f'{{"type":"delta","content":{sse.quote(text)}}}')
+                return self._delta(text, next_index)
             case Delta():
                 return self._event(event.next_index, _other(event))
             case Ping():
                 return sse.comment("ping")
             case Finished():
-                self._texts.append(event.text)
-                return self._event(event.next_index, f'{{"type":"end","answer":{self._answer()},{_outcome(event)}')
+                rest = self._delta(event.text, event.next_index) if event.text else b""
+                answer = sse.quote("".join(self._texts))
+                return rest + self._event(event.next_index, f'{{"type":"end","answer":{answer},{_outcome(event)}')
             case Failed():
                 return self._event(event.next_index, _json({"type": "error"} | native.failed(event)))
             case _:
                 assert_never(event)
 
-    def _answer(self) -> str:
-        return sse.quote("".join(self._texts))
+    def _delta(self, text: str, next_index: int) -> bytes:
+        self._texts.append(text)
+        return self._event(next_index, f'{{"type":"delta","content":{sse.quote(text)}}}')
 
     def _event(self, next_index: int, data: str) -> bytes:
         return f"id: {self._generation_id}.{next_index}\ndata: {data}\n\n".encode("ascii")

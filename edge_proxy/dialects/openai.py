@@ -20,7 +20,7 @@ from edge_proxy.core.events import Channel, Delta, Event, Failed, Finished, Ping
 HEADERS = sse.HEADERS
 DONE = b"data: [DONE]\n\n"
 REASONING = "reasoning_content"  # not OpenAI's own: what servers of open models call it, and clients look for
-PING = b": ping\n"  # one line end: a blank line would dispatch an event that the SDKs can not read
+PING = sse.comment("ping")
 
 # OpenAI's `type` for a status that is not in here is "server_error" from 500 on, else "invalid_request_error".
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}

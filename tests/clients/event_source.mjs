@@ -1,29 +1,56 @@
-// Reads a native stream as a page would by EventSource; prints what it saw as one line of JSON.
-//   node event_source.mjs URL
+// EventSource, as pages have it: by GET, of the native endpoint or of the ask endpoint.
 import { EventSource } from "eventsource";
 
-const source = new EventSource(process.argv[2]);
-const seen = { opened: 0, text: "", ids: [], pings: 0, final: null, error: null };
+import { asked, failed, seen, tell } from "./asked.mjs";
+
+const ask = asked.endpoint === "ask";
+const query = new URLSearchParams({ [ask ? "question" : "prompt"]: asked.prompt, model: asked.model, seed: asked.seed });
+if (asked.temperature) query.set("temperature", asked.temperature);
+const source = new EventSource(`http://${asked.edge}${ask ? "/ask/stream" : "/api/v1/ai/generate"}?${query}`);
 
 function done() {
   source.close();
-  console.log(JSON.stringify(seen));
+  tell();
 }
 
-source.onopen = () => seen.opened++;
-source.addEventListener("ping", (event) => (seen.pings += JSON.parse(event.data).timestamp > 0));
-source.addEventListener("message", (event) => {
-  const message = JSON.parse(event.data);
+function finished(end) {
+  seen.finish_reason = end.finishReason;
+  seen.completion_tokens = end.usage.completionTokens;
+  done();
+}
+
+function refused(event) {
+  failed(event, event.code);
+  done();
+}
+
+function broken(event, code) {
+  failed(event, null, code);
+  done();
+}
+
+function onNative(message) {
   seen.text += message.delta;
-  seen.ids.push(event.lastEventId);
-  if (message.isFinal) {
-    seen.final = message;
-    done();
+  if (message.isFinal) finished(message);
+}
+
+function onAsk(message, event) {
+  if (message.type === "delta") seen.text += message.content;
+  else if (message.type === "error") broken(event, message.code);
+  else if (!message.answer.startsWith(seen.text)) throw new Error("the answer is not what its deltas were");
+  else {
+    seen.text = message.answer; // what was held at the end is nowhere else
+    finished(message);
   }
+}
+
+source.addEventListener("ping", () => seen.pings++);
+source.addEventListener("message", (event) => {
+  seen.last_id = event.lastEventId;
+  (ask ? onAsk : onNative)(JSON.parse(event.data), event);
+  if (asked.leave && seen.text) done();
 });
 source.addEventListener("error", (event) => {
-  // EventSource fires its own error event on connection trouble; the server's has data.
-  seen.error = event.data ? JSON.parse(event.data) : { connection: event.code ?? "lost" };
-  done();
+  // EventSource fires an error event of its own on connection trouble; the server's has data.
+  event.data ? broken(event, JSON.parse(event.data).code) : refused(event);
 });
-setTimeout(done, 120_000).unref(); // the client's time-out

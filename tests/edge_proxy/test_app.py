@@ -210,6 +210,9 @@ async def test_a_page_of_an_allowed_origin_may_ask_and_read_the_headers() -> Non
         assert refused.status == 400
         assert refused.headers["access-control-allow-origin"] == ORIGIN
         assert refused.headers["access-control-expose-headers"] == ", ".join(EXPOSED_HEADERS)
+        sdk = await here.ask("POST", "/v1/chat/completions", Origin=ORIGIN).response()
+        assert "x-should-retry" in sdk.headers["access-control-expose-headers"].split(", ")
+        assert sdk.headers["x-should-retry"] == "false"  # in a page, the SDK reads it only because of that
 
 
 @pytest.mark.parametrize("allowed", [[], ["https://other.example"]], ids=["none", "another"])

@@ -1,7 +1,6 @@
-"""Real clients read what the pair writes."""
+"""What pages and programs have without any library reads what the pair writes. Libraries: see the folder clients."""
 
 import json
-from urllib.parse import urlencode
 
 import grpc
 import pytest
@@ -16,28 +15,6 @@ from tests.support.worker_probe import WorkerProbe
 
 async def text_by_our_reader(edge: str, request: dict[str, object]) -> str:
     return check_native(await (await Exchange.post(edge, request)).all_events())
-
-
-async def test_event_source_reads_a_whole_stream(pair: Pair) -> None:
-    request: dict[str, object] = {"prompt": "a fox & a 猫", "seed": 7}
-    seen = await node.run("event_source.mjs", f"http://{pair.edge}{PATH}?{urlencode(request)}&stream=true")
-    assert seen["error"] is None
-    assert seen["opened"] == 1
-    assert seen["final"]["finishReason"] == "stop"
-    assert seen["ids"][-1].endswith(".100")
-    assert seen["text"] == await text_by_our_reader(pair.edge, request)
-
-
-async def test_event_source_gets_the_error_event_with_its_data(pair: Pair) -> None:
-    query = urlencode({"prompt": "x", "timeout_s": 0.3, "max_tokens": 100})
-    seen = await node.run("event_source.mjs", f"http://{pair.edge}{PATH}?{query}")
-    assert seen["error"]["code"] == "TIMEOUT"
-    assert seen["text"]
-
-
-async def test_event_source_does_not_come_back_after_a_refusal(pair: Pair) -> None:
-    seen = await node.run("event_source.mjs", f"http://{pair.edge}{PATH}?prompt=x&max_tokens=0")
-    assert seen["error"] == {"connection": 400}
 
 
 async def test_fetch_reads_a_stream_as_it_comes(pair: Pair) -> None:

@@ -1,7 +1,6 @@
-"""OpenAI's own Python SDK, pointed at the running pair."""
+"""What only OpenAI's own Python SDK can ask of the running pair. Streams and their ends: see the folder clients."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,11 +15,11 @@ HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hello"}]
 
 
 @contextmanager
-def sdk(worker_options: str = "tokens_per_second=0,tokens=40", **edge: str) -> Iterator[OpenAI]:
+def sdk(worker_options: str = "tokens_per_second=0,tokens=40") -> Iterator[OpenAI]:
     """The SDK, on an edge and a worker with these options of the scripted engine."""
     with (
         processes.worker(WORKER_ENGINE_OPTIONS=worker_options) as (worker, _),
-        processes.edge(worker, **edge) as (address, _),
+        processes.edge(worker) as (address, _),
         OpenAI(base_url=f"http://{address}/v1", api_key="x", max_retries=0) as client,
     ):
         yield client
@@ -88,22 +87,6 @@ def test_what_is_wrong_raises_as_openais_service_has_it() -> None:
         with pytest.raises(openai.BadRequestError) as wrong:
             client.chat.completions.create(model="scripted", messages=HELLO, temperature=9)
         assert wrong.value.param == "temperature"
-
-
-def test_a_failure_within_the_stream_raises_with_the_text_before_it_delivered() -> None:
-    with sdk("tokens_per_second=0,tokens=40,fail_at=5") as client:
-        said: list[str] = []
-        chunks = client.chat.completions.create(model="scripted", messages=HELLO, stream=True)
-        with pytest.raises(openai.APIError, match="The model failed"):
-            said.extend(chunk.choices[0].delta.content or "" for chunk in chunks)
-    assert "".join(said).strip()
-
-
-def test_pings_before_the_first_token_are_no_chunks() -> None:
-    with sdk("tokens_per_second=0,tokens=5,first_token_delay_ms=1500", EDGE_PING_INTERVAL_S="0.2") as client:
-        begin = time.monotonic()
-        assert streamed(client).strip()
-        assert time.monotonic() - begin > 1.4
 
 
 def test_reasoning_is_apart_from_the_answer() -> None:

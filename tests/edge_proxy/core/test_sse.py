@@ -14,7 +14,7 @@ from edge_proxy.core import sse
         pytest.param(
             sse.event("message", "{}", "w1-ab.7"), b"event: message\nid: w1-ab.7\ndata: {}\n\n", id="event with id"
         ),
-        pytest.param(sse.comment("hello"), b": hello\n\n", id="comment"),
+        pytest.param(sse.comment("hello"), b": hello\n", id="comment"),
     ],
 )
 def test_blocks_have_these_bytes(written: bytes, expected: bytes) -> None:
