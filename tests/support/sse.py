@@ -5,9 +5,17 @@ know, an unterminated last event), it raises, because our edge must never write 
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+VALUES = {
+    "data": r".+",  # some SDKs can not read an event without data
+    "event": r"[A-Za-z][A-Za-z0-9_.-]*",
+    "id": r"[!-~]{1,128}",  # plain and short, or browsers ask first before they come back to another origin
+    "retry": r"[0-9]+",
+}
 
 
 @dataclass(frozen=True)
@@ -59,13 +67,13 @@ def _event(block: bytes) -> Event | None:
             continue
         name, colon, value = line.partition(": ")
         assert colon, f"a field without a value: {line!r}"
-        assert name in ("event", "data", "id", "retry"), f"an unknown field: {line!r}"
+        assert name in VALUES, f"an unknown field: {line!r}"
+        assert re.fullmatch(VALUES[name], value, re.DOTALL), f"a value that clients stumble over: {line!r}"
         assert name not in fields, f"a field given twice: {line!r}"
         fields[name] = value
     if not fields:
         return None
     assert "data" in fields, f"an event without data: {block!r}"
-    assert "\0" not in fields.get("id", "")
     return Event(fields.get("event", "message"), fields["data"], fields.get("id", ""))
 
 
