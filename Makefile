@@ -15,7 +15,7 @@ run: .venv/run  ## Start a worker with the bundled model and an edge; Ctrl-C sto
 test: .venv/dev tests/clients/node_modules  ## Run all tests
 	$(BIN)/python -m pytest $(TESTS)
 
-prove: .venv/dev  ## Spell and read ten thousand random streams of each dialect; takes about five minutes
+prove: .venv/dev  ## Spell and read ten thousand random streams of each dialect; five to ten minutes
 	$(BIN)/python -m pytest --hypothesis-profile=prove --timeout=1200 tests/edge_proxy/dialects/test_round_trip.py
 
 golden: .venv/dev  ## Write tests/golden again from the code; look at the difference before you commit it
