@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench bench-quick bench-core stubs docs lock clean
+.PHONY: help run test prove golden check format bench bench-quick bench-core stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -14,6 +14,12 @@ run: .venv/run  ## Start a worker with the bundled model and an edge; Ctrl-C sto
 
 test: .venv/dev tests/clients/node_modules  ## Run all tests
 	$(BIN)/python -m pytest $(TESTS)
+
+prove: .venv/dev  ## Spell and read ten thousand random streams of each dialect; five to ten minutes
+	$(BIN)/python -m pytest --hypothesis-profile=prove --timeout=1200 tests/edge_proxy/dialects/test_round_trip.py
+
+golden: .venv/dev  ## Write tests/golden again from the code; look at the difference before you commit it
+	$(BIN)/python -m tests.edge_proxy.dialects.golden
 
 check: .venv/dev  ## Lint, format, types, import contracts, fresh stubs
 	$(BIN)/ruff check $(SOURCES)

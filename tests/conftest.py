@@ -5,6 +5,8 @@ from hypothesis import HealthCheck, settings
 
 # How long an example takes says something about the machine, and nothing about the product.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# For `make prove`: pytest --hypothesis-profile=prove.
+settings.register_profile("prove", parent=settings.get_profile("unhurried"), max_examples=10_000)
 settings.load_profile("unhurried")
 
 

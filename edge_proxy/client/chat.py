@@ -1,6 +1,7 @@
 """`chat`: shows an answer as it comes; without a prompt, a conversation."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from typing import Any, TextIO
 from edge_proxy.client.events import StreamError, StreamEvent, stream
 
 INTERRUPTED = 130  # the exit code of what Ctrl-C ended, as shells have it
+UNREAD = 141  # and of what nobody reads any more
 
 
 def say(url: str, request: Mapping[str, Any], *, as_json: bool, out: TextIO) -> str:
@@ -31,7 +33,10 @@ def say(url: str, request: Mapping[str, Any], *, as_json: bool, out: TextIO) -> 
 
 
 def chat(url: str, prompt: str, options: Mapping[str, Any], *, as_json: bool) -> int:
-    """Answer a prompt, or, if it is empty, one line after another; the exit code."""
+    """Answer a prompt, or, if it is empty, one line after another; the exit code.
+
+    A conversation goes on after an answer that failed or was stopped, as if its question had not been asked.
+    """
     messages: list[dict[str, str]] = []
     for line in [prompt] if prompt else _lines():
         messages.append({"role": "user", "content": line})
@@ -39,14 +44,19 @@ def chat(url: str, prompt: str, options: Mapping[str, Any], *, as_json: bool) ->
             answer = say(url, {"messages": messages, **options}, as_json=as_json, out=sys.stdout)
         except StreamError as error:
             print(f"\n{error}", file=sys.stderr)
-            return 1
+            code = 1
         except KeyboardInterrupt:
             print("\nstopped", file=sys.stderr)
-            if prompt:
-                return INTERRUPTED
-            messages.pop()
+            code = INTERRUPTED
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at its end
+            return UNREAD
         else:
             messages.append({"role": "assistant", "content": answer})
+            continue
+        if prompt:
+            return code
+        messages.pop()
     return 0
 
 

@@ -35,38 +35,60 @@ def stream(url: str, request: Mapping[str, Any]) -> Iterator[Iterator[StreamEven
         StreamError: The edge can not be reached, or refuses; and from the iterator: the generation failed, or the
             connection broke before its end.
     """
-    try:
-        with (
-            httpx.Client(timeout=TIMEOUT) as client,
-            client.stream("POST", url + PATH, json=request, headers={"accept": "text/event-stream"}) as response,
-        ):
-            if response.status_code != 200:
-                raise StreamError(_refusal(response))
-            yield _events(response)
-    except httpx.HTTPError as error:
-        raise StreamError(f"{url}: {error or type(error).__name__}") from error
+    address, headers = url.rstrip("/") + PATH, {"accept": "text/event-stream"}
+    with (
+        _trouble_said(url),
+        httpx.Client(timeout=TIMEOUT) as client,
+        client.stream("POST", address, json=request, headers=headers) as response,
+    ):
+        if response.status_code != 200:
+            raise StreamError(_refusal(response))
+        yield _events(response)
 
 
 def models(url: str) -> list[str]:
     """The names of the models that an edge's workers serve.
 
     Raises:
-        StreamError: The edge can not be reached.
+        StreamError: The edge can not be reached, or refuses, or is none.
     """
+    with _trouble_said(url):
+        answer = httpx.get(f"{url.rstrip('/')}/v1/models", timeout=TIMEOUT)
+    if answer.status_code != 200:
+        raise StreamError(_refusal(answer))
+    with _sense_made():
+        return [str(model["id"]) for model in answer.json()["data"]]
+
+
+@contextmanager
+def _trouble_said(url: str) -> Iterator[None]:
     try:
-        answer = httpx.get(f"{url}/v1/models", timeout=TIMEOUT)
-        return [model["id"] for model in answer.raise_for_status().json()["data"]]
-    except httpx.HTTPError as error:
-        raise StreamError(f"{url}: {error or type(error).__name__}") from error
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise StreamError(f"{url}: {str(error) or type(error).__name__}") from error
+
+
+@contextmanager
+def _sense_made() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, LookupError, TypeError) as error:
+        raise StreamError("What answers there is no edge: its answer makes no sense.") from error
 
 
 def _events(response: httpx.Response) -> Iterator[StreamEvent]:
+    with _sense_made():
+        yield from _read(response)
+
+
+def _read(response: httpx.Response) -> Iterator[StreamEvent]:
     for event in EventSource(response).iter_sse():
-        data = json.loads(event.data)
+        data = dict(json.loads(event.data))
         if event.event == "error":
             raise StreamError(f"{data['error']} ({data['code']})")
+        final = event.event == "message" and data["isFinal"]
         yield StreamEvent(event.event, data)
-        if event.event == "message" and data["isFinal"]:
+        if final:
             return
     raise StreamError("The connection ended before the answer did.")
 
@@ -75,6 +97,8 @@ def _refusal(response: httpx.Response) -> str:
     body = response.read()
     try:
         problem = json.loads(body)
+        if "error" in problem:  # as OpenAI has it
+            return f"{response.status_code}: {problem['error']['message']}"
         field = f" ({problem['field']})" if "field" in problem else ""
         return f"{response.status_code}: {problem['detail']}{field}"
     except (ValueError, KeyError, TypeError):

@@ -3,7 +3,9 @@
 It forgives all that the standard forgives, so that it shows what clients would see of whatever is written.
 """
 
+import codecs
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 LINE_END = re.compile("\r\n|\n|\r")  # section 9.2.5: these three and no others
@@ -28,6 +30,22 @@ class EventStream:
         self._data = ""
         self._type = ""
         self._id = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._begun = False
+        self._after_cr = False  # a line feed that comes now belongs to the line's end before it
+        self._rest = ""
+
+    def feed(self, data: bytes) -> None:
+        """More bytes, however they are cut."""
+        text = self._decoder.decode(data)
+        if text and not self._begun:
+            self._begun, text = True, text.removeprefix("\ufeff")
+        if text and self._after_cr:
+            self._after_cr, text = False, text.removeprefix("\n")
+        *lines, self._rest = LINE_END.split(self._rest + text)
+        self._after_cr = self._after_cr or text.endswith("\r")
+        for line in lines:
+            self.take(line)
 
     def take(self, line: str) -> None:
         """One line, without its end."""
@@ -57,11 +75,14 @@ class EventStream:
 
 def parse(data: bytes) -> EventStream:
     """What a client has seen when the connection ends behind `data`. An unterminated block is discarded."""
-    text = data.decode("utf-8", "replace").removeprefix("\ufeff")
+    return parse_pieces([data])
+
+
+def parse_pieces(pieces: Iterable[bytes]) -> EventStream:
+    """The same, of bytes that come in pieces."""
     stream = EventStream()
-    *lines, _unterminated = LINE_END.split(text)
-    for line in lines:
-        stream.take(line)
+    for piece in pieces:
+        stream.feed(piece)
     return stream
 
 

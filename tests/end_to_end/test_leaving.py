@@ -9,7 +9,8 @@ import pytest
 from protos import inference_pb2 as pb
 from tests.end_to_end.conftest import Pair
 from tests.support.http import PATH, Exchange
-from tests.support.worker_probe import WorkerProbe
+from tests.support.sse import check_native
+from tests.support.worker_probe import WorkerProbe, asked
 
 LIMIT_S = 0.25
 ENDLESS = {"prompt": "x", "engine_options": {"tokens": 1_000_000, "tokens_per_second": 100}}
@@ -97,5 +98,5 @@ async def test_a_slow_client_loses_nothing_and_the_worker_waits(pair: Pair) -> N
     stream.resume()
     events = await stream.all_events()
     assert events[-1].json["usage"]["completionTokens"] == 60_000
-    fast = await (await Exchange.post(pair.edge, {"prompt": "slow", "engine_options": options})).all_events()
-    assert "".join(e.json["delta"] for e in events) == "".join(e.json["delta"] for e in fast)
+    async with WorkerProbe(pair.worker) as probe:
+        assert check_native(events) == await probe.text(asked("slow", tokens=60_000, tokens_per_second=0))

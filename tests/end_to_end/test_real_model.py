@@ -5,7 +5,7 @@ import asyncio
 from tests.end_to_end.conftest import Pair
 from tests.support.http import Exchange
 from tests.support.sse import check_native
-from tests.support.worker_probe import WorkerProbe
+from tests.support.worker_probe import WorkerProbe, asked
 
 STORY: dict[str, object] = {"prompt": "Tell me a story about an owl.", "seed": 3}
 
@@ -19,6 +19,8 @@ async def test_it_tells_the_story_that_was_asked_for(real_pair: Pair) -> None:
     assert "owl" in text
     assert len(text.split()) > 40
     assert text == await ask(real_pair, STORY)  # the same seed
+    async with WorkerProbe(real_pair.worker) as probe:
+        assert text == await probe.text(asked("Tell me a story about an owl.", seed=3))
 
 
 async def test_a_conversation_goes_through_the_chat_template(real_pair: Pair) -> None:

@@ -10,7 +10,7 @@ from protos import inference_pb2 as pb
 from tests.support import processes
 from tests.support.http import Exchange
 from tests.support.sse import check_native
-from tests.support.worker_probe import WorkerProbe
+from tests.support.worker_probe import WorkerProbe, asked
 
 SLOW = {"prompt": "x", "engine_options": {"tokens": 1_000, "tokens_per_second": 100}}
 
@@ -29,7 +29,7 @@ async def test_an_edge_that_stops_tells_its_clients(number: signal.Signals) -> N
         edge_process.send(number)
         events += [event async for _, event in arriving]
         stream.close()
-        check_native(events)
+        text = check_native(events)
         assert events[-1].json["code"] == "SERVER_DRAINING"
         assert events[-1].json["details"]["retryable"] is True
         assert stream.complete
@@ -37,6 +37,8 @@ async def test_an_edge_that_stops_tells_its_clients(number: signal.Signals) -> N
         assert "Traceback" not in edge_process.output()
         async with WorkerProbe(worker) as probe:
             await probe.wait_for_running(0, limit_s=1)
+            partial_tokens = events[-1].json["details"]["partialTokens"]
+            assert text == await probe.text(asked("x", tokens_per_second=0, tokens=partial_tokens))
 
 
 async def test_a_worker_finishes_what_runs_after_sigterm_and_takes_nothing_new() -> None:
@@ -77,7 +79,7 @@ async def test_a_killed_worker_is_told_with_all_text_and_another_takes_over() ->
         process.send(signal.SIGKILL)
         events += [event async for _, event in arriving]
         stream.close()
-        check_native(events)
+        text = check_native(events)
         error = events[-1].json
         assert error["code"] == "WORKER_LOST"
         assert error["details"] == {"retryable": True, "partialTokens": int(events[-1].id.rpartition(".")[2])}
@@ -89,6 +91,9 @@ async def test_a_killed_worker_is_told_with_all_text_and_another_takes_over() ->
 
         port = first.rpartition(":")[2]
         with processes.worker(WORKER_PORT=port, WORKER_ID="second"):
+            async with WorkerProbe(first) as probe:
+                partial_tokens = error["details"]["partialTokens"]
+                assert text == await probe.text(asked("x", tokens_per_second=0, tokens=partial_tokens))
             await asyncio.to_thread(processes.wait_until, lambda: processes.is_ready(edge), "the edge is back")
             again = await Exchange.post(edge, {"prompt": "x", "engine_options": {"tokens": 3}})
             assert again.headers["x-generation-id"].startswith("second-")

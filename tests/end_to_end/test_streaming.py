@@ -1,22 +1,21 @@
 """A token's whole way: engine, log, exchange, pacer, dialect, socket."""
 
 import json
+from typing import Any
 
 import pytest
 
-from protos import inference_pb2 as pb
 from tests.end_to_end.conftest import Pair
 from tests.support.http import Exchange
 from tests.support.sse import check_native
-from tests.support.worker_probe import WorkerProbe
+from tests.support.worker_probe import WorkerProbe, asked
 
-FAST = {"tokens_per_second": 0, "tokens": 400}
+FAST: dict[str, Any] = {"tokens_per_second": 0, "tokens": 400}
 
 
 async def test_all_text_arrives_byte_for_byte(pair: Pair) -> None:
     async with WorkerProbe(pair.worker) as probe:
-        options = {name: str(value) for name, value in FAST.items()}
-        expected = await probe.text(pb.GenerateRequest(prompt="a river", engine_options=options))
+        expected = await probe.text(asked("a river", **FAST))
     response = await Exchange.post(pair.edge, {"prompt": "a river", "engine_options": FAST})
     text = check_native(await response.all_events())
     assert text.encode() == expected.encode()
@@ -27,6 +26,7 @@ async def test_all_text_arrives_byte_for_byte(pair: Pair) -> None:
 async def test_the_response_says_what_proxies_and_clients_need(pair: Pair) -> None:
     response = await Exchange.post(pair.edge, {"prompt": "x", "engine_options": {"tokens": 1}})
     events = await response.all_events()
+    assert check_native(events)
     assert response.status == 200
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.headers["cache-control"] == "no-cache, no-transform"
@@ -38,7 +38,9 @@ async def test_the_response_says_what_proxies_and_clients_need(pair: Pair) -> No
 
 async def test_the_last_event_has_reason_and_usage(pair: Pair) -> None:
     request = {"prompt": "one two three", "max_tokens": 7, "engine_options": FAST}
-    last = (await (await Exchange.post(pair.edge, request)).all_events())[-1]
+    events = await (await Exchange.post(pair.edge, request)).all_events()
+    assert check_native(events)
+    last = events[-1]
     assert last.json["isFinal"] is True
     assert last.json["finishReason"] == "length"
     assert last.json["usage"] == {"promptTokens": 3, "completionTokens": 7}
@@ -49,13 +51,16 @@ async def test_without_batching_each_token_is_an_event(pair: Pair) -> None:
     # 50 tokens a second are 20 ms apart: two share an event only where the machine was busy for so long.
     request = {"prompt": "x", "batch_interval_ms": 0, "engine_options": {"tokens_per_second": 50, "tokens": 25}}
     events = await (await Exchange.post(pair.edge, request)).all_events()
+    async with WorkerProbe(pair.worker) as probe:
+        assert check_native(events) == await probe.text(asked("x", tokens_per_second=0, tokens=25))
     assert len(events) > 15
 
 
 async def test_a_failure_within_the_stream_comes_after_all_text(pair: Pair) -> None:
     options = {"tokens_per_second": 0, "tokens": 100, "fail_at": 40}
     events = await (await Exchange.post(pair.edge, {"prompt": "x", "engine_options": options})).all_events()
-    check_native(events)
+    async with WorkerProbe(pair.worker) as probe:
+        assert check_native(events) == await probe.text(asked("x", tokens_per_second=0, tokens=40))
     error = events[-1].json
     assert error["code"] == "GENERATION_ERROR"
     assert error["details"] == {"retryable": True, "partialTokens": 40}
@@ -66,16 +71,17 @@ async def test_a_generation_that_takes_too_long_fails_with_what_it_has(pair: Pai
     options = {"tokens_per_second": 200, "tokens": 100, "stall_at": 20}
     request = {"prompt": "x", "timeout_s": 0.5, "engine_options": options}
     events = await (await Exchange.post(pair.edge, request)).all_events()
-    assert check_native(events)
     assert events[-1].json["code"] == "TIMEOUT"
     assert events[-1].json["details"]["partialTokens"] == 20
     async with WorkerProbe(pair.worker) as probe:
+        assert check_native(events) == await probe.text(asked("x", tokens_per_second=0, tokens=20))
         await probe.wait_for_running(0, limit_s=1)
 
 
 async def test_get_streams_for_event_source(pair: Pair) -> None:
     response = await Exchange.get(pair.edge, "/api/v1/ai/generate?prompt=hello&stream=true&max_tokens=3&stop=zzz")
-    assert check_native(await response.all_events())
+    async with WorkerProbe(pair.worker) as probe:
+        assert check_native(await response.all_events()) == await probe.text(asked("hello", max_tokens=3))
     assert response.status == 200
 
 
@@ -95,6 +101,7 @@ async def test_delete_stops_a_generation_for_its_reader(pair: Pair) -> None:
     deleted = await Exchange.get(pair.edge, path, method="DELETE")
     assert deleted.status == 204
     events = await stream.all_events()
+    assert check_native(events) == ""
     assert events[-1].json["code"] == "CANCELLED"
     again = await Exchange.get(pair.edge, path, method="DELETE")
     assert (await again.json())["code"] == "NOT_FOUND"

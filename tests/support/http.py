@@ -43,9 +43,9 @@ class Exchange:
         return cls(reader, writer)
 
     @classmethod
-    async def post(cls, address: str, request: Mapping[str, object], path: str = PATH) -> Self:
+    async def post(cls, address: str, request: Mapping[str, object], path: str = PATH, accept: str = "*/*") -> Self:
         """Post JSON and read the response's head."""
-        head = f"POST {path} HTTP/1.1\nContent-Type: application/json"
+        head = f"POST {path} HTTP/1.1\nContent-Type: application/json\nAccept: {accept}"
         exchange = await cls.send(address, head, json.dumps(request).encode())
         await exchange.read_head()
         return exchange

