@@ -50,7 +50,7 @@ class SocketClient:
             "state": {},
             "extensions": {name: {} for name in extensions},
         }
-        self.task: asyncio.Task[None] = asyncio.ensure_future(app(scope, self._receive, self._send))  # type: ignore[arg-type]  # a coroutine
+        self.task: asyncio.Task[None] = asyncio.ensure_future(app(scope, self._receive, self._send))
 
     async def say(self, **frame: Any) -> None:
         """Send a frame, and let everything be done that follows from it at once."""
@@ -97,8 +97,8 @@ class SocketClient:
     @property
     def close_code(self) -> int | None:
         """What the app closed it with; None if it has not."""
-        last = self.sent[-1] if self.sent else {"type": ""}
-        return last["code"] if last["type"] == "websocket.close" else None
+        codes: list[int] = [message["code"] for message in self.sent if message["type"] == "websocket.close"]
+        return codes[-1] if codes else None
 
     async def _receive(self) -> Message:
         message = await self._messages.get()

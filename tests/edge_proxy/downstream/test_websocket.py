@@ -237,6 +237,18 @@ async def test_a_generate_and_the_leaving_in_one_read_leave_nothing_behind() -> 
 
 
 @in_virtual_time
+async def test_a_generate_that_meets_the_stop_leaves_nothing_behind() -> None:
+    """Its task is cancelled before it has begun."""
+    here = await open_socket()
+    here.client._messages.put_nowait({"type": "websocket.receive", "text": '{"type":"generate","prompt":"x"}'})
+    here.socket.drain()
+    await settle()
+    assert here.client.received == 2
+    assert here.client.close_code == 1001
+    assert here.admission.streams == 0
+
+
+@in_virtual_time
 async def test_a_send_that_fails_is_the_clients_leaving(caplog: pytest.LogCaptureFixture) -> None:
     here = await open_socket()
     await here.generate("a")

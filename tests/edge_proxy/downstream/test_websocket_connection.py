@@ -11,6 +11,7 @@ import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.config import Config
 
+from edge_proxy.downstream import websocket_connection
 from edge_proxy.downstream.connection import Connection
 from edge_proxy.downstream.websocket_connection import MAX_PIECES, SocketConnection
 from tests.edge_proxy.upstream.readers import eventually
@@ -55,7 +56,7 @@ class App:
             return
         await send({"type": "websocket.accept"})
         sending = asyncio.create_task(self._send(send))
-        while not self.left:
+        while not self.left and {"type": "websocket.receive", "text": "return"} not in self.messages:
             self.messages.append(await receive())
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
@@ -253,6 +254,15 @@ async def test_a_send_waits_for_who_does_not_read_and_the_leaving_is_noticed_all
         client.writer.transport.abort()
         await eventually(lambda: here.app.left)
         await eventually(lambda: here.connections == 0)
+
+
+async def test_what_is_not_taken_after_the_end_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_connection, "FLUSH_S", 0.2)
+    async with site() as here:
+        client = await here.stuffed()
+        client.writer.write(frame(TEXT, b"return"))
+        await eventually(lambda: here.connections == 0)
+        client.writer.close()
 
 
 async def test_who_ends_its_side_is_gone_even_if_it_does_not_read() -> None:
