@@ -122,6 +122,17 @@ async def test_leaving_frees_all(pair: Pair, way: Callable[[Socket], Awaitable[N
         await probe.wait_for_running(0, limit_s=LIMIT_S)
 
 
+@pytest.mark.parametrize("way", [close, abort], ids=lambda way: way.__name__)
+async def test_leaving_before_any_text_frees_all(pair: Pair, way: Callable[[Socket], Awaitable[None]]) -> None:
+    """There is no send that could fail."""
+    async with WorkerProbe(pair.worker) as probe, Socket.open(pair.edge) as here:
+        for number in range(3):
+            await here.generate(f"{number}", engine_options=SILENT)
+        await probe.wait_for_running(3, limit_s=5)
+        await way(here)
+        await probe.wait_for_running(0, limit_s=LIMIT_S)
+
+
 async def test_leaving_without_having_read_frees_all(pair: Pair) -> None:
     """The edge's sends wait: both sockets' buffers are full."""
     async with WorkerProbe(pair.worker) as probe, Socket.open(pair.edge, max_queue=1) as here:
@@ -184,10 +195,14 @@ async def test_an_oversized_frame_closes_and_frees(pair: Pair) -> None:
 async def test_a_flood_closes_and_frees(pair: Pair) -> None:
     async with WorkerProbe(pair.worker) as probe, Socket.open(pair.edge) as here:
         await here.read_until(await here.generate("a", engine_options=ENDLESS))
-        for _ in range(300):
-            await here.connection.send('{"type":"cancel","ref":"b"}')
-        await probe.wait_for_running(0, limit_s=1)
+        begin, answers = asyncio.get_running_loop().time(), 0
+        with contextlib.suppress(ConnectionClosed):
+            while answers < 1000:  # each is read, so that only their number is too much
+                await here.say(type="cancel")
+                answers += (await here.read()).get("code") == "NOT_FOUND"
+        await probe.wait_for_running(0, limit_s=LIMIT_S)
         assert await close_code(here) == 1008
+        assert answers <= 100 + 20 * (asyncio.get_running_loop().time() - begin)
 
 
 async def test_a_page_of_another_origin_is_refused(pair: Pair) -> None:
