@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from edge_proxy.core.errors import Code
@@ -18,6 +19,8 @@ from edge_proxy.downstream.request_id import RequestIdMiddleware
 from edge_proxy.downstream.shortcut import with_shortcut
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import Ticker
+from edge_proxy.downstream.websocket_endpoint import PATH as WEBSOCKET_PATH
+from edge_proxy.downstream.websocket_endpoint import WebSocketEndpoint
 from edge_proxy.memory import Tidying
 from edge_proxy.policy.admission import Admission, Terms
 from edge_proxy.probe import Probe
@@ -69,6 +72,13 @@ class Edge:
             ping_interval_s=settings.ping_interval_s,
             ticker=Ticker(),
         )
+        self._sockets = WebSocketEndpoint(
+            self._streams,
+            origins=settings.cors_origins,
+            draining=lambda: self._admission.draining,
+            max_streams=settings.max_socket_streams,
+            resume_window_s=settings.resume_window_s,
+        )
         self.api = self._make_api()
         # Around FastAPI's own outermost layer, so that they hold for its answer to what nobody has foreseen, too.
         self.app: ASGIApp = RequestIdMiddleware(_with_cors(with_shortcut(self.api), settings.cors_origins))
@@ -77,6 +87,7 @@ class Edge:
         """Refuse what is new and end what runs; every client is told."""
         self._admission.draining = True
         self._streams.fail_all(Code.SERVER_DRAINING)
+        self._sockets.drain()
 
     def _make_api(self) -> FastAPI:
         settings = self._settings
@@ -89,6 +100,7 @@ class Edge:
         add_openai_routes(
             app, self._streams, models=lambda: self._workers.models, max_body_bytes=settings.max_body_bytes
         )
+        app.router.routes.append(WebSocketRoute(WEBSOCKET_PATH, self._sockets))
         add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._admission.draining)
         return app
 

@@ -12,6 +12,7 @@ import uvicorn
 
 from edge_proxy.app import Edge
 from edge_proxy.downstream.connection import Connection
+from edge_proxy.downstream.websocket_connection import SocketConnection
 from edge_proxy.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -76,7 +77,9 @@ async def serve(settings: Settings) -> None:
     config = uvicorn.Config(
         edge.app,
         http=Connection,
-        ws="none",
+        ws=SocketConnection,
+        ws_max_size=settings.max_body_bytes,
+        ws_per_message_deflate=False,  # it holds text back to compress it, and takes some 50 KB a socket
         lifespan="on",
         log_config=None,
         access_log=False,  # it would print query strings, prompts among them

@@ -9,8 +9,8 @@ from edge_proxy.core.errors import Code, Failure, Refused
 MAX_DEPTH = 32  # no request of ours nests deeper than 6
 
 
-def loads(data: bytes) -> dict[str, Any]:
-    """The object that `data` is.
+def loads(data: bytes, *, what: str = "body") -> dict[str, Any]:
+    """The object that `data` is; messages call it `what`.
 
     Raises:
         Refused: INVALID_REQUEST: it is not UTF-8, not JSON, not an object, nests too deep, or names a member twice.
@@ -18,17 +18,17 @@ def loads(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
     except UnicodeDecodeError:
-        raise _refused("The body is not UTF-8.") from None
+        raise _refused(f"The {what} is not UTF-8.") from None
     except RecursionError:
-        raise _refused(f"The body nests deeper than {MAX_DEPTH} levels.") from None
+        raise _refused(f"The {what} nests deeper than {MAX_DEPTH} levels.") from None
     except json.JSONDecodeError as error:
-        raise _refused(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+        raise _refused(f"The {what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
     except ValueError:  # Python reads no whole number of more than 4,300 digits
-        raise _refused("A number in the body has too many digits.") from None
+        raise _refused(f"A number in the {what} has too many digits.") from None
     if not isinstance(value, dict):
-        raise _refused("The body must be a JSON object.")
+        raise _refused(f"The {what} must be a JSON object.")
     if _deeper_than(value, MAX_DEPTH):
-        raise _refused(f"The body nests deeper than {MAX_DEPTH} levels.")
+        raise _refused(f"The {what} nests deeper than {MAX_DEPTH} levels.")
     return value
 
 

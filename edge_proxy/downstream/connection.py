@@ -42,6 +42,7 @@ class Connection(HttpToolsProtocol):
     """A request finds its wire in `scope["state"]["wire"]`."""
 
     _in_head = False
+    _may_upgrade = False
     _head_bytes = 0  # of the fields that are whole, and of what came in reads that did not end the head
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
@@ -80,7 +81,14 @@ class Connection(HttpToolsProtocol):
         version = self.parser.get_http_version()
         if version not in VERSIONS or hosts > 1 or (hosts == 0 and version == "1.1"):  # RFC 9112, sections 2.3 and 3.2
             raise Malformed
+        # An upgrade takes the whole connection, so never from under a response that is still to come.
+        idle = self.cycle is None or self.cycle.response_complete
+        self._may_upgrade = idle and version == "1.1" and self.parser.get_method() == b"GET"
         super().on_headers_complete()
+
+    def _should_upgrade(self) -> bool:
+        """Asked by uvicorn, several times a request. Else the field is ignored: RFC 9110, section 7.8."""
+        return self._may_upgrade and super()._should_upgrade()
 
     def pause_writing(self) -> None:
         """See asyncio."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.routing import Match
 
 from edge_proxy.core.errors import ERRORS, Code, Failure, Refused
@@ -32,7 +33,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_exception)
 
 
-def response(failure: Failure, request: Request) -> Response:
+def response(failure: Failure, request: HTTPConnection) -> Response:
     """The response that says `failure`, in the words of the address that was asked."""
     headers = {"retry-after": str(RETRY_AFTER_S)} if failure.status in (429, 503) else {}
     if request.url.path.startswith(OPENAI_PATHS):

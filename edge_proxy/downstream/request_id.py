@@ -1,4 +1,4 @@
-"""Gives every response an X-Request-ID: the client's own, if it is short and plain, or a new one."""
+"""Gives every response an X-Request-ID, an upgrade's too: the client's own, if it is short and plain, or a new one."""
 
 import re
 import secrets
@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+HEADS = ("http.response.start", "websocket.http.response.start", "websocket.accept")  # messages with headers
 
 
 class RequestIdMiddleware:
@@ -17,7 +18,7 @@ class RequestIdMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
@@ -25,7 +26,8 @@ class RequestIdMiddleware:
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in HEADS:
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 

@@ -13,6 +13,7 @@ from edge_proxy.settings import Settings
 from inference_worker.server import Worker, make_engine
 from inference_worker.settings import Settings as WorkerSettings
 from tests.edge_proxy.asgi import Client
+from tests.edge_proxy.asgi_socket import SocketClient
 from tests.edge_proxy.upstream.readers import eventually
 from tests.edge_proxy.upstream.scripted_worker import ScriptedWorker, serving
 
@@ -196,6 +197,28 @@ async def test_even_what_nobody_has_foreseen_has_one() -> None:
             await client.response()
         assert (client.status, client.headers["x-request-id"]) == (500, "my-1")
         assert problem(client)["requestId"] == "my-1"
+
+
+async def test_a_socket_has_the_same_streams_on_the_same_terms() -> None:
+    async with site(max_streams=1, max_socket_streams=5, cors_origins=[ORIGIN]) as here:
+        client = SocketClient(here.edge.app, f"{PATH}/ws", headers=[("Origin", ORIGIN), ("X-Request-ID", "my-1")])
+        await eventually(lambda: client.accepted)
+        assert (b"x-request-id", b"my-1") in client.sent[0]["headers"]
+        await client.say(type="generate", ref="a", prompt="x", engine_options={"stall_at": 3})
+        await client.say(type="generate", ref="b", prompt="x")
+        await eventually(lambda: len(client.frames) >= 3)
+        assert client.codes == ["OVERLOADED"]
+        assert (await here.post().response()).status == 429
+        here.edge.drain()
+        await asyncio.wait_for(client.task, 5)
+        assert (client.codes[-1], client.close_code) == ("SERVER_DRAINING", 1001)
+
+
+async def test_a_page_of_another_origin_gets_no_socket() -> None:
+    async with site() as here:
+        client = SocketClient(here.edge.app, f"{PATH}/ws", headers=[("Host", "x"), ("Origin", ORIGIN)])
+        await client.task
+        assert client.sent[0]["status"] == 403
 
 
 async def test_a_page_of_an_allowed_origin_may_ask_and_read_the_headers() -> None:

@@ -26,6 +26,7 @@ def test_defaults_are_these() -> None:
         "max_generation_timeout_s": 600,
         "resume_window_s": 30,
         "max_streams": 5000,
+        "max_socket_streams": 64,
         "max_body_bytes": 1_048_576,
         "cors_origins": [],
         "worker_connect_timeout_s": 2,

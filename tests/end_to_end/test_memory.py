@@ -7,7 +7,9 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.edge_proxy.test_app import Site, site
+from tests.edge_proxy.asgi_socket import SocketClient
+from tests.edge_proxy.test_app import PATH, Site, site
+from tests.edge_proxy.upstream.readers import eventually
 
 STREAMS = 20
 
@@ -40,6 +42,20 @@ async def one_of_each(here: Site) -> None:
     left.leave()
     await asyncio.wait([left.task])
     assert (await here.post(max_tokens=-1).response()).status == 400
+    await one_socket(here)
+
+
+async def one_socket(here: Site) -> None:
+    """A generation that ends well, one that is cancelled, one that is refused, and one that is left with the socket."""
+    client = SocketClient(here.edge.app, f"{PATH}/ws")
+    await client.say(type="generate", ref="a", prompt="x", max_tokens=5, engine_options={"tokens_per_second": 0})
+    for ref in "bc":
+        await client.say(type="generate", ref=ref, prompt="x", engine_options={"stall_at": 3})
+    await client.say(type="cancel", ref="b")
+    await client.say(type="generate", ref="d", prompt="x", max_tokens=-1)
+    await eventually(lambda: len(client.codes) == 2 and any(frame.get("isFinal") for frame in client.frames))
+    await client.leave()
+    await client.task
 
 
 async def test_streams_leave_no_cycles_behind() -> None:

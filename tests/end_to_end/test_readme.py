@@ -1,4 +1,4 @@
-"""The README's examples, taken from it as they stand, run against the pair that they are written for."""
+"""The documentation's examples, taken from it as they stand, run against the pair that they are written for."""
 
 import asyncio
 import re
@@ -9,12 +9,13 @@ from pathlib import Path
 from tests.end_to_end.conftest import Pair
 from tests.support.node import CLIENTS, NODE
 
-README = (Path(__file__).resolve().parent.parent.parent / "README.md").read_text()
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def block(language: str, containing: str) -> str:
-    """The README's code block of that language with that text in it."""
-    found = [code for code in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if containing in code]
+def block(language: str, containing: str, page: str = "README.md") -> str:
+    """The page's code block of that language with that text in it."""
+    text = (ROOT / page).read_text()
+    found = [code for code in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) if containing in code]
     assert len(found) == 1, f"{len(found)} blocks of {language} have {containing}"
     return str(found[0])
 
@@ -63,3 +64,17 @@ async def test_the_commands_for_a_terminal_do_what_they_say(real_pair: Pair) -> 
     assert "owl" in await output(sys.executable, *arguments, "--url", f"http://{real_pair.edge}")
     _, *arguments = shlex.split(check.replace("localhost:8080", real_pair.edge))
     assert "events" in await output(sys.executable, *arguments)
+
+
+async def test_the_python_example_of_a_websocket_prints_two_stories(real_pair: Pair) -> None:
+    code = block("python", "connect", "docs/websocket.md").replace("localhost:8080", real_pair.edge)
+    printed = await output(sys.executable, "-c", code)
+    assert "owl" in printed
+    assert "fox" in printed
+    assert {line[:2] for line in printed.splitlines() if line[1:2] == " "} == {"a ", "b "}
+
+
+async def test_the_browsers_example_of_a_websocket_shows_the_answer_on_the_page(real_pair: Pair) -> None:
+    page = "const document = { body: { append: (text) => process.stdout.write(text) } };"
+    code = block("js", "WebSocket", "docs/websocket.md").replace("localhost:8080", real_pair.edge)
+    assert "owl" in await output(str(NODE), "--input-type=module", "--eval", page + code)

@@ -127,3 +127,13 @@ PIECES = st.sampled_from(
 def test_any_bytes_give_an_object_or_a_refusal(data: bytes) -> None:
     with contextlib.suppress(Refused):
         assert isinstance(loads(data), dict)
+
+
+@pytest.mark.parametrize(
+    "data", [b"\xff", b"{", b"[]", b'{"a":' + b"[" * 99 + b"]" * 99 + b"}", b'{"a":' + b"9" * 5000 + b"}"]
+)
+def test_messages_call_it_what_it_is(data: bytes) -> None:
+    with pytest.raises(Refused) as caught:
+        loads(data, what="frame")
+    assert "frame" in caught.value.failure.message
+    assert "body" not in caught.value.failure.message

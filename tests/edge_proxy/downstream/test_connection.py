@@ -63,6 +63,7 @@ async def test_it_says_when_the_client_takes_bytes_again() -> None:
 
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
+UPGRADE = HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
 
 
 def answer(*reads: bytes) -> bytes:
@@ -86,6 +87,9 @@ def answer(*reads: bytes) -> bytes:
         pytest.param([b"GET /" + b"x" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n"], id="a long target"),
         pytest.param([b"GET / HTTP/1.1\r\n\r\n"], id="no Host"),
         pytest.param([HEAD + b"Host: y\r\n\r\n"], id="two Hosts"),
+        pytest.param([UPGRADE + b"X: " + b"x" * MAX_HEAD_BYTES], id="an upgrade's field that does not end"),
+        pytest.param([UPGRADE + b"X: y\r\n" * 8192 + b"\r\n"], id="an upgrade's many fields"),
+        pytest.param([UPGRADE + b"Host: y\r\n\r\n"], id="an upgrade's two Hosts"),
         pytest.param([b"GET / HTTP/1.2\r\nHost: x\r\n\r\n"], id="a version that is none"),
         pytest.param([HEAD + b"X: a\r\n b\r\n\r\n"], id="a folded field"),
         pytest.param([b"GET / HTTP/1.1\nHost: x\n\n"], id="bare line feeds"),

@@ -1,0 +1,81 @@
+"""The WebSocket endpoint: who may open a socket, and all sockets that are open.
+
+A refusal is a status, before the upgrade, in the words of the other endpoints.
+"""
+
+from collections.abc import Callable, Collection
+
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from edge_proxy.core.errors import Code, Failure
+from edge_proxy.core.origin import may_connect
+from edge_proxy.downstream.problems import response
+from edge_proxy.downstream.streams import Streams
+from edge_proxy.downstream.websocket import Socket
+
+PATH = "/api/v1/ai/generate/ws"
+
+
+class WebSocketEndpoint:
+    """An ASGI app for one address.
+
+    Args:
+        streams: Where generations are started.
+        origins: Those whose pages may connect, besides the edge's own.
+        draining: Whether the server stops.
+        max_streams: So many generations at once, for each socket.
+        resume_window_s: A resumable generation is kept so long without a reader.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        *,
+        origins: Collection[str],
+        draining: Callable[[], bool],
+        max_streams: int,
+        resume_window_s: float,
+    ) -> None:
+        self._streams = streams
+        self._origins = origins
+        self._draining = draining
+        self._max_streams = max_streams
+        self._resume_window_s = resume_window_s
+        self._sockets: set[Socket] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        await receive()  # "websocket.connect"
+        failure = self._objection(Headers(scope=scope))
+        if failure:
+            await _refuse(failure, scope, receive, send)
+            return
+        socket = Socket(
+            receive, send, self._streams, max_streams=self._max_streams, resume_window_s=self._resume_window_s
+        )
+        self._sockets.add(socket)
+        try:
+            await socket.run()
+        finally:
+            self._sockets.discard(socket)
+
+    def drain(self) -> None:
+        """The server stops, and has ended all generations: close every socket."""
+        for socket in tuple(self._sockets):
+            socket.drain()
+
+    def _objection(self, headers: Headers) -> Failure | None:
+        origins = headers.getlist("origin")
+        origin = ", ".join(origins) if origins else None  # two are none that is listed
+        if not may_connect(origin, host=headers.get("host", ""), listed=self._origins):
+            return Failure(Code.PERMISSION_DENIED, "Pages of that origin may not use this edge.")
+        return Failure(Code.SERVER_DRAINING) if self._draining() else None
+
+
+async def _refuse(failure: Failure, scope: Scope, receive: Receive, send: Send) -> None:
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await response(failure, HTTPConnection(scope))(scope, receive, send)
+    else:
+        await send({"type": "websocket.close"})  # which is a 403
