@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Opened
@@ -35,12 +36,13 @@ class Opening:
         stream = self.stream
         try:
             async with asyncio.timeout(None) as patience:
-                stream.on_fail = lambda: patience.reschedule(0.0)  # it ends now, also by the client's leaving
+                stream.on_fail = partial(patience.reschedule, 0.0)  # it ends now, also by the client's leaving
                 opened = await self._open_source(stream)
         except TimeoutError:
             raise Refused(stream.failure or Failure(Code.CANCELLED)) from None
         finally:
             stream.on_fail = None
+            del patience  # it knows the task, which keeps its exception, and that this frame: a cycle
         stream.attach(opened.source)  # which is left in the end, whatever becomes of the response
         return opened.generation_id
 

@@ -37,7 +37,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         pytest.param(
             ["--engine", "other"],
             2,
-            "WORKER_ENGINE: the engines are llamacpp, scripted (given: 'other')",
+            "WORKER_ENGINE: the engines are llamacpp, scripted, openai (given: 'other')",
             id="no such engine",
         ),
         pytest.param(
