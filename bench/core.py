@@ -20,8 +20,9 @@ from inference_worker.engines.script import Options
 from inference_worker.engines.scripted import Player, Scheduler
 from inference_worker.exchange import Exchange as WorkerExchange
 from inference_worker.generation import GenerationLog
-from inference_worker.registry import Generation, Registry
+from inference_worker.registry import Registry
 from inference_worker.request import Request
+from inference_worker.shelf import Generation
 from inference_worker.text import TextStage
 from protos import inference_pb2 as pb
 
@@ -123,7 +124,7 @@ def frame() -> Callable[[], None]:
     """A row of a frame that a worker builds and serializes, of two tokens."""
     registry = Registry(cast("Any", None), worker_id="w", limits=cast("Any", None), call_later=cast("Any", None))
     exchange, now = WorkerExchange(registry, lambda urgent: None, slot_s=0.01), [0.0]
-    generations = [Generation(str(number), GenerationLog(max_chars=10**12), 0.0) for number in range(STREAMS)]
+    generations = [Generation(str(number), GenerationLog(max_chars=10**12), 0.0, b"") for number in range(STREAMS)]
     for number, generation in enumerate(generations):
         exchange.read(number, generation, 0, interval_s=INTERVAL_S)
 
