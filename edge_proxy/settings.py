@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
-    worker_silence_timeout_s: float = Field(15, gt=0, description="A worker without any frame is lost.")
+    worker_silence_timeout_s: float = Field(12, gt=0, description="A worker without any frame is lost.")
     worker_answer_timeout_s: float = Field(10, gt=0, description="A worker must take on a generation, or refuse it.")
     stop_timeout_s: int = Field(2, ge=1, description="After SIGTERM or SIGINT, streams have so long to end.")
 

@@ -5,8 +5,9 @@
     data: {"delta":"Hello","isFinal":false}
 
 An event's id is `<generation id>.<next index>`: where in the generation's log its text ends, so that any edge can go on
-from there. `isFinal` is true exactly once, on the last event of a success; `error` is the last event of a failure.
-What is not the answer has a member of its own and an empty `delta`: who adds up deltas gets the answer and no more.
+from there. The generation's ending counts as an entry of the log, so its id is one more. `isFinal` is true exactly
+once, on the last event of a success; `error` is the last event of a failure. What is not the answer has a member of its
+own and an empty `delta`: who adds up deltas gets the answer and no more.
 Refusals before the stream are problem details (RFC 9457).
 """
 
@@ -47,14 +48,14 @@ class NativeEncoder:
             case Ping():
                 return sse.event("ping", ping(unix_s))
             case Finished():
-                return sse.event("message", final(event), f"{self._generation_id}.{event.next_index}")
+                return sse.event("message", final(event), f"{self._generation_id}.{event.cursor}")
             case Failed():
-                return sse.event("error", error(event), f"{self._generation_id}.{event.next_index}")
+                return sse.event("error", error(event), f"{self._generation_id}.{event.cursor}")
             case _:
                 assert_never(event)
 
 
-def encoder(generation_id: str, index: int = 0) -> NativeEncoder:
+def encoder(generation_id: str, index: int = 0, before: str = "") -> NativeEncoder:
     """An encoder for one stream, which has one answer."""
     return NativeEncoder(generation_id)
 

@@ -60,7 +60,7 @@ class Answer:
     include_usage: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = HEADERS
 
-    def encoder(self, generation_id: str, index: int = 0) -> "ChoiceEncoder":
+    def encoder(self, generation_id: str, index: int = 0, before: str = "") -> "ChoiceEncoder":
         """See `Dialect`."""
         return ChoiceEncoder(self, generation_id, index)
 

@@ -30,7 +30,7 @@ def test_defaults_are_these() -> None:
         "max_body_bytes": 1_048_576,
         "cors_origins": [],
         "worker_connect_timeout_s": 2,
-        "worker_silence_timeout_s": 15,
+        "worker_silence_timeout_s": 12,
         "worker_answer_timeout_s": 10,
         "stop_timeout_s": 2,
     }

@@ -22,6 +22,7 @@ def make_streams(upstream: PlayedUpstream, admission: Admission) -> Streams:
         admit=admission.admit,
         release=admission.release,
         open_source=upstream.open,
+        attach_source=upstream.attach,
         cancel=upstream.cancel,
         ping_interval_s=15.0,
         ticker=Ticker(),

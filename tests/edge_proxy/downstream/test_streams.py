@@ -31,6 +31,7 @@ class Server:
             admit=self._admit,
             release=self._release,
             open_source=self.upstream.open,
+            attach_source=self.upstream.attach,
             cancel=self.upstream.cancel,
             ping_interval_s=15.0,
             ticker=Ticker(),
