@@ -71,6 +71,8 @@ class Edge:
             attach_source=self._workers.attach,
             cancel=self._workers.cancel,
             ping_interval_s=settings.ping_interval_s,
+            first_token_s=settings.first_token_timeout_s,
+            gap_s=settings.gap_timeout_s,
             ticker=Ticker(),
         )
         self._sockets = WebSocketEndpoint(

@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     )
     ping_interval_s: float = Field(15, gt=0, description="A ping every so long, for each stream.")
     generation_timeout_s: float = Field(120, gt=0, le=86_400, description="A generation fails after so long.")
+    first_token_timeout_s: float = Field(60, gt=0, description="It fails when it has said nothing for so long.")
+    gap_timeout_s: float = Field(30, gt=0, description="It fails when it has fallen silent for so long.")
     max_generation_timeout_s: float = Field(
         600, gt=0, le=86_400, description="The most that a request may ask for instead."
     )

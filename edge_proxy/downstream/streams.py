@@ -25,6 +25,8 @@ class Streams:
         attach_source: Has a reader read the generation of that id, from an index on.
         cancel: Stops the generation of that id.
         ping_interval_s: Between two pings.
+        first_token_s: A stream whose worker says nothing for so long at first fails.
+        gap_s: And one whose worker says nothing for so long later.
         ticker: Wakes streams.
     """
 
@@ -34,6 +36,8 @@ class Streams:
     attach_source: Callable[[str, int, GenerationRequest, Reader], Awaitable[Opened]]
     cancel: Callable[[str], Awaitable[None]]
     ping_interval_s: float
+    first_token_s: float
+    gap_s: float
     ticker: Ticker
     _streams: set[Stream] = field(default_factory=set)
 
@@ -70,6 +74,8 @@ class Streams:
             interval_s=DISTANCE * (request.batch_interval_s or 0.0),
             ping_interval_s=self.ping_interval_s,
             timeout_s=request.timeout_s or 0.0,
+            first_token_s=self.first_token_s,
+            gap_s=self.gap_s,
             now=self.ticker.now(),
         )
         stream = Stream(pacer, self.ticker)
