@@ -49,6 +49,7 @@ class Edge:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._leaving = False
         timers = LinkTimers(
             connect_s=settings.worker_connect_timeout_s,
             silence_s=settings.worker_silence_timeout_s,
@@ -83,11 +84,25 @@ class Edge:
         # Around FastAPI's own outermost layer, so that they hold for its answer to what nobody has foreseen, too.
         self.app: ASGIApp = RequestIdMiddleware(_with_cors(with_shortcut(self.api), settings.cors_origins))
 
+    @property
+    def streams(self) -> int:
+        """How many run."""
+        return self._admission.streams
+
+    def settle(self) -> None:
+        """Say that it goes away, to who asks whether it is ready, and serve on."""
+        self._leaving = True
+
     def drain(self) -> None:
-        """Refuse what is new and end what runs; every client is told."""
-        self._admission.draining = True
-        self._streams.fail_all(Code.SERVER_DRAINING)
+        """Refuse what is new; sockets close when nothing runs on them."""
+        self._leaving = self._admission.draining = True
         self._sockets.drain()
+
+    def end(self) -> None:
+        """Refuse what is new and end what runs; every client is told."""
+        self.drain()
+        self._streams.fail_all(Code.SERVER_DRAINING)
+        self._sockets.end()
 
     def _make_api(self) -> FastAPI:
         settings = self._settings
@@ -101,7 +116,7 @@ class Edge:
             app, self._streams, models=lambda: self._workers.models, max_body_bytes=settings.max_body_bytes
         )
         app.router.routes.append(WebSocketRoute(WEBSOCKET_PATH, self._sockets))
-        add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._admission.draining)
+        add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._leaving)
         return app
 
     @asynccontextmanager

@@ -42,7 +42,19 @@ class Settings(BaseSettings):
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
     worker_silence_timeout_s: float = Field(15, gt=0, description="A worker without any frame is lost.")
     worker_answer_timeout_s: float = Field(10, gt=0, description="A worker must take on a generation, or refuse it.")
-    stop_timeout_s: int = Field(2, ge=1, description="After SIGTERM or SIGINT, streams have so long to end.")
+    drain_settle_s: float = Field(
+        0,
+        ge=0,
+        le=3600,
+        description="After SIGTERM, /readyz says 503 for so long before new streams are refused. "
+        "Behind a load balancer: a little longer than it takes to notice.",
+    )
+    drain_timeout_s: float = Field(
+        20, ge=0, le=86_400, description="After SIGTERM, streams may go on for so long. After SIGINT, not at all."
+    )
+    stop_timeout_s: int = Field(
+        2, ge=1, le=3600, description="When it ends, clients have so long to take what is left for them."
+    )
 
     @field_validator("workers", "cors_origins", mode="before")
     @classmethod

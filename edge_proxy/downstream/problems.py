@@ -36,6 +36,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 def response(failure: Failure, request: HTTPConnection) -> Response:
     """The response that says `failure`, in the words of the address that was asked."""
     headers = {"retry-after": str(RETRY_AFTER_S)} if failure.status in (429, 503) else {}
+    if failure.code is Code.SERVER_DRAINING:
+        headers["connection"] = "close"  # so that the next attempt may reach another edge
     if request.url.path.startswith(OPENAI_PATHS):
         media_type, body = openai.refusal(failure)
         headers["x-should-retry"] = str(failure.retryable).lower()  # or the SDKs go by the status alone

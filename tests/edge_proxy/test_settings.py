@@ -32,6 +32,8 @@ def test_defaults_are_these() -> None:
         "worker_connect_timeout_s": 2,
         "worker_silence_timeout_s": 15,
         "worker_answer_timeout_s": 10,
+        "drain_settle_s": 0,
+        "drain_timeout_s": 20,
         "stop_timeout_s": 2,
     }
 
@@ -95,6 +97,9 @@ def test_flags_have_dashes_and_go_before_variables(monkeypatch: pytest.MonkeyPat
         ("worker_connect_timeout_s", 0),
         ("worker_silence_timeout_s", 0),
         ("worker_answer_timeout_s", 0),
+        ("drain_settle_s", -1),
+        ("drain_settle_s", "inf"),
+        ("drain_timeout_s", -1),
         ("stop_timeout_s", -1),
         ("workers", ""),
         ("workers", "localhost"),
