@@ -9,6 +9,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from edge_proxy.core.errors import Code
+from edge_proxy.core.lateness import Lateness
 from edge_proxy.core.stretch import Stretch
 from edge_proxy.downstream.ask_routes import add_ask_routes
 from edge_proxy.downstream.native_routes import add_native_routes
@@ -65,6 +66,7 @@ class Edge:
         self._admission = Admission(terms)
         self._tidying = Tidying()
         self._stretch = Stretch(max_factor=settings.max_batch_stretch)
+        self._lateness = Lateness(max_lag_s=settings.max_lag_ms / 1000)
         self._streams = Streams(
             admit=self._admission.admit,
             release=self._admission.release,
@@ -131,5 +133,6 @@ class Edge:
             await self._workers.stop()
 
     def _look(self, *, busy: float, lag_s: float) -> None:
+        self._admission.late = self._lateness.look(lag_s=lag_s)
         self._workers.stretch(self._stretch.look(busy=busy, lag_s=lag_s))
         self._tidying.look(open_now=self._admission.streams)

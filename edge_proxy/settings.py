@@ -36,6 +36,12 @@ class Settings(BaseSettings):
         30, ge=0, le=86_400, description="A resumable generation is kept so long without a reader."
     )
     max_streams: int = Field(5000, ge=1, description="Streams at once, of one process; more are refused.")
+    max_lag_ms: float = Field(
+        250,
+        gt=0,
+        le=60_000,
+        description="While the process's timers are this late, new streams are refused.",
+    )
     max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")

@@ -17,6 +17,7 @@ import grpc
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.upstream.exchange import Exchange
+from edge_proxy.upstream.room import Room
 from edge_proxy.upstream.translate import to_failure
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
@@ -83,6 +84,7 @@ class WorkerLink:
         self.worker_id = ""  # "" until it has said hello, and when it is lost
         self.models: tuple[pb.Model, ...] = ()
         self.load = pb.Load()
+        self.room = Room()
         self._timers = timers
         self._wake = asyncio.Event()
         self._exchange = Exchange(self._wake.set)
@@ -107,7 +109,7 @@ class WorkerLink:
             Refused: The worker does not take it, is lost, or does not answer in time.
         """
         answered: asyncio.Future[str | Failure] = asyncio.get_running_loop().create_future()
-        exchange = self._exchange
+        exchange, reports = self._exchange, self.room.reports
 
         def on_answer(answer: str | Failure) -> None:
             if not answered.done():  # cancelled, or timed out in this very turn of the loop
@@ -124,6 +126,8 @@ class WorkerLink:
             exchange.leave(number)
             raise
         if isinstance(answer, Failure):
+            if answer.code is Code.OVERLOADED:
+                self.room.refused(mine=self.streams, since=reports)
             raise Refused(answer)
         return Opened(answer, NumberedSource(exchange, number))
 
@@ -187,7 +191,7 @@ class WorkerLink:
         if frame is grpc.aio.EOF or not frame.HasField("hello"):
             raise TimeoutError
         self.models = tuple(frame.hello.models)
-        self.load = frame.load
+        self._hear(frame.load)
         self.worker_id = frame.hello.worker_id
         log.info("The worker at %s is %s: %s.", self.address, self.worker_id, ", ".join(m.name for m in self.models))
 
@@ -199,9 +203,13 @@ class WorkerLink:
                 frame = await call.read()
                 if frame is grpc.aio.EOF:
                     return
-                if frame.HasField("load"):
-                    self.load = frame.load
                 self._exchange.receive(frame, now=loop.time())
+                if frame.HasField("load"):
+                    self._hear(frame.load)
+
+    def _hear(self, load: pb.Load) -> None:
+        self.load = load
+        self.room.report(running=load.running, places=load.max_streams, mine=self.streams)
 
     async def _write(self, call: Any) -> None:
         # The read on the same call meets the same end, and tells of it.

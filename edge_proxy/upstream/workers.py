@@ -50,7 +50,7 @@ class Workers:
         """Start a generation on the worker with the most room.
 
         Raises:
-            Refused: No worker is there, none serves the model, or the one chosen does not take it.
+            Refused: No worker is there, none serves the model or has room, or the one chosen does not take it.
         """
         return await self._choose(request.model).open(
             to_message(request), reader, interval_s=request.batch_interval_s or 0.0
@@ -75,9 +75,7 @@ class Workers:
         serving = [link for link in ready if not model or any(model == known.name for known in link.models)]
         if not serving:
             raise Refused(Failure(Code.NOT_FOUND, "No worker serves that model.", "model"))
-        return min(serving, key=_fullness)
-
-
-def _fullness(link: WorkerLink) -> float:
-    """The part of its places that are taken: as it said last, or by this edge's own streams, known at once."""
-    return max(link.streams, link.load.running) / max(1, link.load.max_streams)
+        with_room = [link for link in serving if not link.room.full(mine=link.streams)]
+        if not with_room:
+            raise Refused(Failure(Code.OVERLOADED))
+        return min(with_room, key=lambda link: link.room.fullness(mine=link.streams))

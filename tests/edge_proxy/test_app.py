@@ -114,6 +114,22 @@ async def test_streams_are_limited_and_places_given_back() -> None:
         assert (await here.post().response()).status == 200
 
 
+async def test_a_process_that_is_behind_takes_nothing_new_until_it_is_not() -> None:
+    async with site(max_lag_ms=50) as here:
+        running = await here.start()
+        for _ in range(5):
+            here.edge._look(busy=1.0, lag_s=0.06)
+        refused = await here.post().response()
+        assert (refused.status, problem(refused)["code"]) == (503, "SERVER_BUSY")
+        assert refused.headers["retry-after"] == "1"
+        assert (await here.ask("GET", "/readyz").response()).status == 200
+        for _ in range(5):
+            here.edge._look(busy=0.1, lag_s=0.0)
+        assert (await here.post().response()).status == 200
+        running.leave()
+        await running.response()
+
+
 async def test_a_client_that_leaves_frees_the_worker() -> None:
     async with site() as here:
         client = await here.start()
