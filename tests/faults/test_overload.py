@@ -22,7 +22,7 @@ from tests.support.worker_probe import WorkerProbe
 
 PLACES = 40
 EDGE_STREAMS = 50  # more than the worker has, so that its refusals count, too
-STREAM_S = 2.0
+STREAM_S = 4.0
 RATE = 10 * PLACES / STREAM_S  # clients per second
 LOAD_S = 10.0
 RAMP_S = 0.5  # until all places are taken for the first time
