@@ -15,7 +15,8 @@ from edge_proxy.downstream.connection import Wire
 from edge_proxy.downstream.pump import Pump
 from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
-from edge_proxy.upstream.exchange import Exchange
+from edge_proxy.upstream.exchange import Exchange, Route
+from edge_proxy.upstream.said import Said
 from inference_worker.engines.script import Options
 from inference_worker.engines.scripted import Player, Scheduler
 from inference_worker.exchange import Exchange as WorkerExchange
@@ -75,7 +76,7 @@ def edge() -> Callable[[], None]:
     pumps = []
     for _ in range(STREAMS):
         stream = Stream(Pacer(interval_s=0, ping_interval_s=PING_S, timeout_s=TIMEOUT_S, now=ticker.now()), ticker)
-        exchange.open(pb.GenerateRequest(), stream, lambda answer: None)
+        exchange.open(pb.GenerateRequest(), Route(stream, lambda answer: None, Said()))
         stream.attach(cast("Source", NoSource()))
         pump = Pump(stream, NativeEncoder("w00000000-000000000000000000000000"), Wire(lambda data: None))
         pumps.append(asyncio.ensure_future(pump.run()))

@@ -5,6 +5,7 @@ import { asked, failed, seen, tell } from "./asked.mjs";
 
 const ask = asked.endpoint === "ask";
 const query = new URLSearchParams({ [ask ? "question" : "prompt"]: asked.prompt, model: asked.model, seed: asked.seed });
+if (asked.leave) query.set("resumable", "false"); // else its generation waits for it to reconnect
 if (asked.temperature) query.set("temperature", asked.temperature);
 const source = new EventSource(`http://${asked.edge}${ask ? "/ask/stream" : "/api/v1/ai/generate"}?${query}`);
 

@@ -31,8 +31,11 @@ class Server:
             admit=self._admit,
             release=self._release,
             open_source=self.upstream.open,
+            attach_source=self.upstream.attach,
             cancel=self.upstream.cancel,
             ping_interval_s=15.0,
+            first_token_s=60.0,
+            gap_s=30.0,
             ticker=Ticker(),
         )
 
