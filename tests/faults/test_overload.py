@@ -49,8 +49,8 @@ class Seen:
     noise_s: float = 0.0  # the longest that the clients themselves had to wait for the processor
 
     def __str__(self) -> str:
-        slow_ms = 1000 * self.slow_refusal_s
-        found = f"goodput {self.goodput:.1%}, refusals within {slow_ms:.0f} ms (p99), noise {1000 * self.noise_s:.0f} ms"
+        slow_ms, noise_ms = 1000 * self.slow_refusal_s, 1000 * self.noise_s
+        found = f"goodput {self.goodput:.1%}, refusals within {slow_ms:.0f} ms (p99), noise {noise_ms:.0f} ms"
         return f"{found}, {self.statuses}, {self.codes}"
 
     @property
