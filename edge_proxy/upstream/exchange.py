@@ -8,6 +8,8 @@ An open is answered by the worker with Opened or Refused, before the client's re
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from math import inf
+from typing import Protocol
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Outcome
@@ -33,6 +35,17 @@ class Route:
     on_lost: OnLost | None = None  # who takes it from here when the worker is lost
     next_index: int = 0
     attaching: bool = False  # the generation is there already, or was
+    overdue_at: float = inf  # without an end by then, something is wrong with the worker
+
+
+class Judge(Protocol):
+    """Wants to know how streams end, to learn about the worker. Losing all of them is not told."""
+
+    def ended(self, route: Route, ending: Outcome | Failure) -> None:
+        """The worker says so."""
+
+    def left(self, route: Route) -> None:
+        """This side does not read it any more, though it goes on."""
 
 
 class NumberedSource:
@@ -62,10 +75,12 @@ class Exchange:
 
     Args:
         wake: Called when there is something to take.
+        judge: Told of endings, if anyone is.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], judge: Judge | None = None) -> None:
         self._wake = wake
+        self._judge = judge
         self._interval_percent = 0  # to be told; 0: nothing to tell
         self._routes: dict[int, Route] = {}
         self._commands: list[pb.Command] = []
@@ -104,8 +119,11 @@ class Exchange:
 
     def leave(self, number: int) -> None:
         """Stop reading that stream; nothing when it has ended."""
-        if self._routes.pop(number, None):
+        route = self._routes.pop(number, None)
+        if route:
             self._command(pb.Command(stream=number, detach=pb.Detach()))
+            if self._judge:
+                self._judge.left(route)
 
     def stretch(self, percent: int) -> None:
         """Have all streams' intervals count so many percent."""
@@ -192,6 +210,8 @@ class Exchange:
         route = self._routes.pop(number, None)
         if route is None:
             return
+        if self._judge:
+            self._judge.ended(route, ending)
         if route.answer is None and isinstance(ending, Failure) and ending.code is Code.WORKER_UNAVAILABLE:
             _lose(route, ending, now)  # it shuts down, and could not wait for this one
         elif route.answer is None:

@@ -19,6 +19,7 @@ from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Source
 from edge_proxy.upstream.channel import make_channel
 from edge_proxy.upstream.exchange import Exchange, NumberedSource, Route
+from edge_proxy.upstream.standing import Standing
 from edge_proxy.upstream.translate import to_failure
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
@@ -56,7 +57,8 @@ class WorkerLink:
         self.load = pb.Load()
         self._timers = timers
         self._wake = asyncio.Event()
-        self._exchange = Exchange(self._wake.set)
+        self.standing = Standing(address)
+        self._exchange = Exchange(self._wake.set, self.standing)
         self._interval_percent = 100
         self._awaited: list[asyncio.Future[bool]] = []  # who wants to know what comes of connecting
         self.silent = False  # it was lost last because it said nothing, which takes long to try again
@@ -71,7 +73,7 @@ class WorkerLink:
     @property
     def ready(self) -> bool:
         """It is connected and takes new generations."""
-        return self.connected and not self.load.draining
+        return self.connected and not self.load.draining and not self.standing.leaving
 
     @property
     def streams(self) -> int:
@@ -85,6 +87,7 @@ class WorkerLink:
             Refused: The worker does not take it, is lost, or does not answer in time.
         """
         exchange = self._exchange
+        self.standing.begin(route)
         return await self._answered(exchange, route, lambda: exchange.open(request, route, interval_s=interval_s))
 
     async def attach(self, attach: pb.Attach, route: Route, *, interval_s: float = 0.0) -> Answered:
@@ -109,6 +112,7 @@ class WorkerLink:
             async with asyncio.timeout(self._timers.answer_s):
                 answer = await answered
         except TimeoutError:
+            self.standing.failed("no answer in time")
             exchange.leave(number)
             raise Refused(Failure(Code.WORKER_UNAVAILABLE, "The worker did not answer in time.")) from None
         except asyncio.CancelledError:
@@ -159,6 +163,7 @@ class WorkerLink:
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - no secret
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         finally:
+            self._tell(False)
             await self._channel.close()
 
     async def _converse(self) -> bool:
@@ -189,7 +194,7 @@ class WorkerLink:
             raise TimeoutError
         self.models = tuple(frame.hello.models)
         self.load = frame.load
-        self.worker_id = frame.hello.worker_id
+        self.worker_id = self.standing.greeted(frame.hello.worker_id)
         self._tell(True)
         log.info("The worker at %s is %s: %s.", self.address, self.worker_id, ", ".join(m.name for m in self.models))
 
@@ -231,7 +236,8 @@ class WorkerLink:
         self.worker_id = ""
         if not greeted:
             self._tell(False)
-        exchange, self._exchange = self._exchange, Exchange(self._wake.set)
+        self.standing.lost(streams=self.streams)
+        exchange, self._exchange = self._exchange, Exchange(self._wake.set, self.standing)
         if self._interval_percent != 100:
             self._exchange.stretch(self._interval_percent)
         exchange.lost(now=asyncio.get_running_loop().time())

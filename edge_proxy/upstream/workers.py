@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from math import inf
 
 from edge_proxy.core.budget import RetryBudget
 from edge_proxy.core.cursor import GENERATION_ID
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest, Model
+from edge_proxy.upstream.addresses import LookUp, look_up
+from edge_proxy.upstream.choice import Choice
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
+from edge_proxy.upstream.pool import Pool
 from edge_proxy.upstream.reading import Reading
 from edge_proxy.upstream.recovery import Recovery
 from edge_proxy.upstream.translate import to_message
@@ -18,16 +22,35 @@ STEP_PERCENT = 5  # workers are told of a stretch in steps of so much
 ELSEWHERE = {Code.WORKER_UNAVAILABLE, Code.OVERLOADED}  # refusals that say nothing of another worker
 SEEK_S = 2.0  # for a worker that has just been lost to be there again, when someone comes for its generation
 SEEK_PERIOD_S = 0.1
+LEAST_TIMEOUT_S = 1.0  # a generation that was given less by its client says nothing of the worker by taking longer
 
 
 class Workers:
-    """A link to each address."""
+    """A link to each address.
 
-    def __init__(self, addresses: Sequence[str], timers: LinkTimers) -> None:
-        self._links = [WorkerLink(address, timers) for address in addresses]
-        self._tasks: list[asyncio.Task[None]] = []
+    Args:
+        addresses: As in the settings; those that are names are looked up.
+        timers: Of each link.
+        look_up: Gives the hosts of a name.
+        resolve_interval_s: Between two lookups of a name.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        timers: LinkTimers,
+        *,
+        look_up: LookUp = look_up,
+        resolve_interval_s: float = 5.0,
+    ) -> None:
+        self._pool = Pool(addresses, timers, look_up=look_up, interval_s=resolve_interval_s)
+        self._choice = Choice(_fullness)
         self._retries = RetryBudget()
         self._recovery = Recovery(lambda: self._links)
+
+    @property
+    def _links(self) -> list[WorkerLink]:
+        return self._pool.links
 
     @property
     def ready(self) -> int:
@@ -42,19 +65,15 @@ class Workers:
 
     def start(self) -> None:
         """Connect to all, and stay connected."""
-        self._tasks = [asyncio.create_task(link.run()) for link in self._links]
+        self._pool.start()
 
     async def stop(self) -> None:
         """Leave all."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._pool.stop()
 
     def stretch(self, factor: float) -> None:
         """Have the text of all streams come in intervals so many times as long as was asked for."""
-        percent = round(100 * factor / STEP_PERCENT) * STEP_PERCENT
-        for link in self._links:
-            link.stretch(percent)
+        self._pool.stretch(round(100 * factor / STEP_PERCENT) * STEP_PERCENT)
 
     async def open(self, request: GenerationRequest, reader: Reader) -> Opened:
         """Start a generation on the worker with the most room; on another, if that one can not take it.
@@ -87,7 +106,7 @@ class Workers:
         loop = asyncio.get_running_loop()
         until = loop.time() + SEEK_S
         while (opened := await self._attach(attach, reading)) is None:
-            if all(link.connected for link in self._links):
+            if self._pool.complete:
                 raise Refused(Failure(Code.NOT_FOUND, "There is no such generation."))
             if loop.time() >= until:
                 raise Refused(Failure(Code.WORKER_UNAVAILABLE))
@@ -112,7 +131,14 @@ class Workers:
         self, message: pb.GenerateRequest | None, reader: Reader, interval_s: float | None, timeout_s: float | None
     ) -> Reading:
         deadline = asyncio.get_running_loop().time() + (timeout_s or 0.0)
-        return Reading(message, reader, interval_s=interval_s or 0.0, deadline=deadline, recover=self._recovery.recover)
+        return Reading(
+            message,
+            reader,
+            interval_s=interval_s or 0.0,
+            deadline=deadline,
+            overdue_at=deadline if (timeout_s or 0.0) >= LEAST_TIMEOUT_S else inf,
+            recover=self._recovery.recover,
+        )
 
     async def _attach(self, attach: pb.Attach, reading: Reading) -> Opened | None:
         """None: of the workers that are connected, none has it."""
@@ -141,7 +167,7 @@ class Workers:
         serving = [link for link in ready if not model or any(model == known.name for known in link.models)]
         if not serving:
             raise Refused(Failure(Code.NOT_FOUND, "No worker serves that model.", "model"))
-        return min(serving, key=_fullness)
+        return self._choice.pick(serving)
 
     def _others(self, model: str, link: WorkerLink) -> bool:
         try:
