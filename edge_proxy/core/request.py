@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from edge_proxy.core.caller import ANYONE, Caller
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -43,6 +45,7 @@ class GenerationRequest:
     resume_window_s: float = 0.0
     engine_options: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
+    caller: Caller = ANYONE
 
 
 class Model(NamedTuple):

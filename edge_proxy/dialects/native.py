@@ -38,11 +38,10 @@ class NativeEncoder:
 
     def encode(self, event: Event, *, unix_s: float) -> bytes:
         """One SSE event."""
+        if type(event) is Delta and event[2] is ANSWER:  # its label: of all events, this one is made most
+            message = f'{self._message}.{event[1]}\ndata: {{"delta":{quote(event[0])},"isFinal":false}}\n\n'
+            return message.encode("ascii")  # as sse.event would write it
         match event:
-            case Delta(text, next_index, label) if label is ANSWER:
-                # As sse.event would write it: of all events, this one is made most.
-                event_ = f'{self._message}.{next_index}\ndata: {{"delta":{quote(text)},"isFinal":false}}\n\n'
-                return event_.encode("ascii")
             case Delta():
                 return sse.event("message", delta(event), f"{self._generation_id}.{event.next_index}")
             case Ping():

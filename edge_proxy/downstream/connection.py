@@ -51,6 +51,11 @@ class Connection(HttpToolsProtocol):
         self.wire = Wire(transport.write)
         self.app_state = self.app_state | {"wire": self.wire}
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio. The app learns of it a turn of the loop later; text that comes before must not be written."""
+        super().connection_lost(exc)
+        self.wire.change(False)
+
     def data_received(self, data: bytes) -> None:
         """See asyncio."""
         super().data_received(data)

@@ -106,7 +106,7 @@ class Stream:
         while self._asked:
             self._ticker.remove(self, self._asked.pop())
         if self._source:
-            self._source.leave()
+            self._source.leave(stalled=self._pacer.stalled)
 
     def listen(self, listener: Listener | None) -> None:
         """Tell `listener` what is due: for who does not wait in `next`."""
@@ -119,6 +119,8 @@ class Stream:
     def take(self, now: float) -> list[Event]:
         """The events that are due at `now`."""
         pacer, asked = self._pacer, self._asked
+        if self._paused:
+            pacer.excuse(now=now)
         events = pacer.poll(now=now)
         if pacer.closed and events:
             self.ending = events[-1]

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Refused
@@ -25,6 +26,8 @@ class Streams:
         attach_source: Has a reader read the generation of that id, from an index on.
         cancel: Stops the generation of that id.
         ping_interval_s: Between two pings.
+        first_token_s: A stream whose worker says nothing for so long at first fails.
+        gap_s: And one whose worker says nothing for so long later.
         ticker: Wakes streams.
     """
 
@@ -34,6 +37,8 @@ class Streams:
     attach_source: Callable[[str, int, GenerationRequest, Reader], Awaitable[Opened]]
     cancel: Callable[[str], Awaitable[None]]
     ping_interval_s: float
+    first_token_s: float
+    gap_s: float
     ticker: Ticker
     _streams: set[Stream] = field(default_factory=set)
 
@@ -60,18 +65,22 @@ class Streams:
             Refused: It may not start.
         """
         request = self.admit(GenerationRequest())
-        return [self._opening(request, lambda reader: self.attach_source(*cursor, request, reader))]
+        attach = partial(self.attach_source, *cursor, request)
+        return [self._opening(request, attach, next_index=cursor.next_index)]
 
     def _open_one(self, request: GenerationRequest) -> Opening:
         return self._opening(request, lambda reader: self.open_source(request, reader))
 
-    def _opening(self, request: GenerationRequest, open_source: Open) -> Opening:
+    def _opening(self, request: GenerationRequest, open_source: Open, *, next_index: int = 0) -> Opening:
         pacer = Pacer(
             interval_s=DISTANCE * (request.batch_interval_s or 0.0),
             ping_interval_s=self.ping_interval_s,
             timeout_s=request.timeout_s or 0.0,
+            first_token_s=self.first_token_s,
+            gap_s=self.gap_s,
             now=self.ticker.now(),
         )
+        pacer.next_index = next_index  # where an ending stands that comes without any text
         stream = Stream(pacer, self.ticker)
         self._streams.add(stream)
 

@@ -22,18 +22,22 @@ class Admission:
     def __init__(self, terms: Terms) -> None:
         self.streams = 0
         self.draining = False
+        self.late = False  # this process is behind with what it has
         self._terms = terms
 
     def admit(self, request: GenerationRequest) -> GenerationRequest:
         """The request on the server's terms: what it left open is filled in. `release` must follow.
 
         Raises:
-            Refused: The server is full or draining, or the request asks for more than it gives.
+            Refused: The server is full, behind or draining, or the request asks for more than it gives.
         """
         if self.draining:
             raise Refused(Failure(Code.SERVER_DRAINING))
+        if self.late:
+            raise Refused(Failure(Code.SERVER_BUSY))
         if self.streams >= self._terms.max_streams:
             raise Refused(Failure(Code.OVERLOADED))
+        # Streams at once for each API key are counted here, once there are keys.
         timeout_s = self._terms.timeout_s if request.timeout_s is None else request.timeout_s
         if request.timeout_s is not None and timeout_s > self._terms.max_timeout_s:
             raise invalid("timeout_s", f"At most {self._terms.max_timeout_s:g} seconds can be asked for.")

@@ -9,11 +9,11 @@ An open is answered by the worker with Opened or Refused, before the client's re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Outcome
-from edge_proxy.core.reader import Reader
+from edge_proxy.core.reader import Reader, Source
 from edge_proxy.upstream.said import Said
 from edge_proxy.upstream.translate import to_ending, to_label, to_refusal
 from protos import inference_pb2 as pb
@@ -22,6 +22,7 @@ Answer = Callable[[pb.Opened | Failure], None]
 OnLost = Callable[
     [int, Failure], None
 ]  # the index that was reached, and what the reader is to be told if nothing helps
+COMPACT_S = 5.0  # a full worker says its load often, and each time all streams are gone through
 Row = tuple[int, str, int]  # a stream's number, its new text, and the index behind it
 
 
@@ -38,14 +39,21 @@ class Route:
     overdue_at: float = inf  # without an end by then, something is wrong with the worker
 
 
+class Answered(NamedTuple):
+    """What a worker says of a generation that it has opened, and the way to it."""
+
+    opened: pb.Opened
+    source: Source
+
+
 class Judge(Protocol):
     """Wants to know how streams end, to learn about the worker. Losing all of them is not told."""
 
     def ended(self, route: Route, ending: Outcome | Failure) -> None:
         """The worker says so."""
 
-    def left(self, route: Route) -> None:
-        """This side does not read it any more, though it goes on."""
+    def left(self, route: Route, *, stalled: bool) -> None:
+        """It is not read any more, though it goes on: because it has stalled, or for another reason."""
 
 
 class NumberedSource:
@@ -65,9 +73,9 @@ class NumberedSource:
         """See `Source`."""
         self._exchange.resume(self._number)
 
-    def leave(self) -> None:
+    def leave(self, *, stalled: bool = False) -> None:
         """See `Source`."""
-        self._exchange.leave(self._number)
+        self._exchange.leave(self._number, stalled=stalled)
 
 
 class Exchange:
@@ -85,6 +93,7 @@ class Exchange:
         self._routes: dict[int, Route] = {}
         self._commands: list[pb.Command] = []
         self._last_number = 0
+        self._compact_at = 0.0
 
     def __len__(self) -> int:
         """How many streams there are."""
@@ -117,13 +126,13 @@ class Exchange:
         if number in self._routes:
             self._command(pb.Command(stream=number, resume=pb.Resume()))
 
-    def leave(self, number: int) -> None:
+    def leave(self, number: int, *, stalled: bool = False) -> None:
         """Stop reading that stream; nothing when it has ended."""
         route = self._routes.pop(number, None)
         if route:
             self._command(pb.Command(stream=number, detach=pb.Detach()))
             if self._judge:
-                self._judge.left(route)
+                self._judge.left(route, stalled=stalled)
 
     def stretch(self, percent: int) -> None:
         """Have all streams' intervals count so many percent."""
@@ -163,8 +172,11 @@ class Exchange:
         for ending in frame.endings:
             self._end(ending.stream, to_ending(ending), now)
 
-    def compact(self) -> None:
-        """Keep what has been said in less memory; to be called now and then."""
+    def compact(self, *, now: float) -> None:
+        """Keep what has been said in less memory; asked for at every word of load, done now and then."""
+        if now < self._compact_at:
+            return
+        self._compact_at = now + COMPACT_S
         for route in self._routes.values():
             if route.said is not None:
                 route.said.compact()

@@ -13,8 +13,8 @@ from math import inf
 from edge_proxy.core.errors import Failure
 from edge_proxy.core.events import Label, Outcome
 from edge_proxy.core.reader import Reader, Source
-from edge_proxy.upstream.exchange import Route
-from edge_proxy.upstream.link import Answered, WorkerLink
+from edge_proxy.upstream.exchange import Answered, Route
+from edge_proxy.upstream.link import WorkerLink
 from edge_proxy.upstream.said import Said
 from protos import inference_pb2 as pb
 
@@ -120,14 +120,14 @@ class Reading:
         if self._source:
             self._source.resume()
 
-    def leave(self) -> None:
+    def leave(self, *, stalled: bool = False) -> None:
         """See `Source`."""
         self._left = True
         self._reader = None
         if self._recovering:
             self._recovering.cancel()
         if self._source:
-            self._source.leave()
+            self._source.leave(stalled=stalled)
 
     def _on_lost(self, next_index: int, failure: Failure) -> None:
         if self._left:

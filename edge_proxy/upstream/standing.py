@@ -67,9 +67,11 @@ class Standing:
         else:
             self._untold(route)
 
-    def left(self, route: Route) -> None:
-        """A stream was left before its end: because its time is up, or because nobody wants it."""
-        if _now() + CLOSE_S >= route.overdue_at:
+    def left(self, route: Route, *, stalled: bool = False) -> None:
+        """A stream was left before its end: it has stalled, its time is up, or nobody wants it."""
+        if stalled:
+            self.failed("silence")
+        elif _now() + CLOSE_S >= route.overdue_at:
             self.failed("no end in time")
         else:
             self._untold(route)

@@ -1,6 +1,7 @@
 """The workers of this edge: which one gets a generation, and which one has it."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from math import inf
 
@@ -44,7 +45,9 @@ class Workers:
         resolve_interval_s: float = 5.0,
     ) -> None:
         self._pool = Pool(addresses, timers, look_up=look_up, interval_s=resolve_interval_s)
-        self._choice = Choice(_fullness)
+        self._choice = Choice(
+            lambda link: link.room.full(mine=link.streams), lambda link: link.room.fullness(mine=link.streams)
+        )
         self._retries = RetryBudget()
         self._recovery = Recovery(lambda: self._links)
 
@@ -79,7 +82,7 @@ class Workers:
         """Start a generation on the worker with the most room; on another, if that one can not take it.
 
         Raises:
-            Refused: No worker is there, none serves the model, or none of those asked takes it.
+            Refused: No worker is there, none serves the model or has room, or none of those asked takes it.
         """
         self._retries.earn()
         message = to_message(request)
@@ -88,11 +91,10 @@ class Workers:
         try:
             return await _open(link, message, reading)
         except Refused as refused:
-            if refused.failure.code not in ELSEWHERE or not self._others(request.model, link):
+            other = self._other(request.model, link) if refused.failure.code in ELSEWHERE else None
+            if other is None or not self._retries.spend():
                 raise
-            if not self._retries.spend():
-                raise
-        return await _open(self._choose(request.model, but=link), message, reading)
+        return await _open(other, message, reading)
 
     async def attach(self, generation_id: str, index: int, request: GenerationRequest, reader: Reader) -> Opened:
         """Read a generation that is there, on the server's terms for `request`, from an index.
@@ -167,22 +169,18 @@ class Workers:
         serving = [link for link in ready if not model or any(model == known.name for known in link.models)]
         if not serving:
             raise Refused(Failure(Code.NOT_FOUND, "No worker serves that model.", "model"))
-        return self._choice.pick(serving)
+        link = self._choice.pick(serving)
+        if link is None:
+            raise Refused(Failure(Code.OVERLOADED))
+        return link
 
-    def _others(self, model: str, link: WorkerLink) -> bool:
-        try:
-            self._choose(model, but=link)
-        except Refused:
-            return False
-        return True
+    def _other(self, model: str, link: WorkerLink) -> WorkerLink | None:
+        with contextlib.suppress(Refused):
+            return self._choose(model, but=link)
+        return None
 
 
 async def _open(link: WorkerLink, message: pb.GenerateRequest, reading: Reading) -> Opened:
     answered = await link.open(message, reading.route(), interval_s=reading.interval_s)
     reading.adopt(link, answered)
     return Opened(answered.opened.generation_id, reading)
-
-
-def _fullness(link: WorkerLink) -> float:
-    """The part of its places that are taken: as it said last, or by this edge's own streams, known at once."""
-    return max(link.streams, link.load.running) / max(1, link.load.max_streams)

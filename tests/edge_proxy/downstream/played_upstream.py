@@ -49,7 +49,7 @@ class Generation:
         """See `Source`."""
         self.told.append("resume")
 
-    def leave(self) -> None:
+    def leave(self, *, stalled: bool = False) -> None:
         """See `Source`."""
         if not self.left:
             self.told.append("leave")

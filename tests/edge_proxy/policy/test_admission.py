@@ -53,6 +53,16 @@ def test_who_asks_for_no_time_is_not_refused_for_it() -> None:
     assert make_admission(timeout_s=900.0, max_timeout_s=600.0).admit(ASKED).timeout_s
 
 
+def test_while_it_is_behind_everyone_is_refused_and_may_come_again() -> None:
+    admission = make_admission()
+    admission.late = True
+    failure = refusal(admission)
+    assert (failure.code, failure.status, failure.retryable) == (Code.SERVER_BUSY, 503, True)
+    admission.late = False
+    admission.admit(ASKED)
+    assert admission.streams == 1
+
+
 def test_while_draining_everyone_is_refused() -> None:
     admission = make_admission()
     admission.admit(ASKED)

@@ -8,6 +8,7 @@ from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from tests.support.virtual_time import in_virtual_time, until
 
 TIMERS = LinkTimers(connect_s=1, silence_s=1, answer_s=1)
+FULL = 1.2  # beyond it a worker is known to be full, here
 
 
 class Bench:
@@ -18,10 +19,15 @@ class Bench:
         self.full = dict(zip(self.links, fullness, strict=True))
         self.offered: list[set[int]] = []
         self._random = random.Random(7)
-        self.choice = Choice(self.full.__getitem__, self._sample)
+        self.choice = Choice(lambda link: self.full[link] > FULL, self.full.__getitem__, self._sample)
+
+    def pick(self) -> WorkerLink:
+        link = self.choice.pick(self.links)
+        assert link
+        return link
 
     def picked(self, count: int) -> list[int]:
-        return [self.links.index(self.choice.pick(self.links)) for _ in range(count)]
+        return [self.links.index(self.pick()) for _ in range(count)]
 
     def set_aside(self, *numbers: int) -> None:
         for number in numbers:
@@ -57,15 +63,48 @@ async def test_of_many_the_emptier_of_two_by_chance_is_taken() -> None:
 async def test_streams_stay_spread_over_many() -> None:
     bench = Bench(*[0.0] * 8)
     for _ in range(800):
-        link = bench.choice.pick(bench.links)
+        link = bench.pick()
         bench.full[link] += 0.001
     assert max(bench.full.values()) - min(bench.full.values()) < 0.010
 
 
 @in_virtual_time
-async def test_a_full_one_is_not_among_the_two() -> None:
+async def test_one_that_is_full_or_may_be_is_not_among_the_two() -> None:
     bench = Bench(1.0, 1.0, 0.5, 1.5)
     assert bench.picked(20) == [2] * 20
+
+
+@in_virtual_time
+async def test_one_that_may_be_full_is_asked_where_none_is_known_to_have_room() -> None:
+    assert Bench(1.0, 1.5).picked(20) == [0] * 20
+
+
+@in_virtual_time
+async def test_where_all_are_full_there_is_none() -> None:
+    bench = Bench(1.5, 1.5)
+    assert bench.choice.pick(bench.links) is None
+    bench.set_aside(0, 1)
+    await until(1)
+    assert bench.choice.pick(bench.links) is None
+
+
+@in_virtual_time
+async def test_one_that_is_set_aside_gets_no_more_than_trials_when_the_others_are_full() -> None:
+    bench = Bench(0.0, 1.5)
+    bench.set_aside(0)
+    assert bench.choice.pick(bench.links) is None
+    await until(1)
+    assert bench.picked(1) == [0]
+    bench.links[0].standing.breaker.tried()
+    assert bench.choice.pick(bench.links) is None
+
+
+@in_virtual_time
+async def test_one_that_is_due_and_full_is_not_tried() -> None:
+    bench = Bench(1.5, 0.5)
+    bench.set_aside(0)
+    await until(1)
+    assert bench.picked(20) == [1] * 20
 
 
 @in_virtual_time
@@ -100,7 +139,7 @@ async def test_where_all_are_set_aside_the_one_whose_time_is_soonest_over_is_tak
         bench.set_aside(number)
     taken = []
     for _ in range(3):
-        link = bench.choice.pick(bench.links)
+        link = bench.pick()
         link.standing.breaker.tried()
         taken.append(bench.links.index(link))
     assert taken == [2, 0, 1]

@@ -1,7 +1,8 @@
 """Streams that lose their worker, over real gRPC. With real workers: tests/faults."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
 
 import pytest
 
@@ -59,6 +60,29 @@ async def begun(workers: Workers, *scripts: ScriptedWorker) -> tuple[Opened, Not
     return opened, reader, owner
 
 
+class Lost(NamedTuple):
+    """A stream of one of two workers, and how to lose that one."""
+
+    workers: Workers
+    opened: Opened
+    reader: NotingReader
+    owner: ScriptedWorker
+    other: ScriptedWorker
+    lose: Callable[[], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def on_one_of_two(*, continues: bool = True) -> AsyncIterator[Lost]:
+    """A stream that has said "abc" on one of two workers."""
+    scripts = make_worker("one"), make_worker("two")
+    for script in scripts:
+        script.continues = continues
+    async with connected(*scripts) as (workers, servers):
+        opened, reader, owner = await begun(workers, *scripts)
+        other = scripts[1 - scripts.index(owner)]
+        yield Lost(workers, opened, reader, owner, other, servers[scripts.index(owner)].aclose)
+
+
 def lasts(script: ScriptedWorker, action: str) -> list[pb.Command]:
     return [command for command in script.commands if command.WhichOneof("action") == action]
 
@@ -79,13 +103,8 @@ async def test_a_call_that_broke_is_attached_to_again_at_the_index() -> None:
 
 
 async def test_a_lost_workers_stream_goes_on_with_another_from_the_text_so_far() -> None:
-    scripts = make_worker("one"), make_worker("two")
-    for script in scripts:
-        script.continues = True
-    async with connected(*scripts) as (workers, servers):
-        opened, reader, owner = await begun(workers, *scripts)
-        other = next(script for script in scripts if script is not owner)
-        await servers[scripts.index(owner)].aclose()
+    async with on_one_of_two() as (_, opened, reader, _, other, lose):
+        await lose()
         await eventually(lambda: lasts(other, "open"))
         (command,) = lasts(other, "open")
         continuation = command.open.continuation
@@ -94,30 +113,42 @@ async def test_a_lost_workers_stream_goes_on_with_another_from_the_text_so_far()
         assert [(piece.chars, piece.next_index) for piece in continuation.pieces] == [(2, 2), (1, 3)]
         assert 0 < command.open.timeout_ms <= 60_000
         assert command.open.model == "tiny"
-        await eventually(lambda: other.calls)
         other.send(text_frame(command.stream, "d", 4))
         await eventually(lambda: reader.text == "abcd")
         assert reader.endings == []
 
 
-@pytest.mark.parametrize("why", ["no other worker", "the other can not go on", "a label was seen"])
-async def test_where_nothing_helps_the_worker_is_lost(why: str) -> None:
-    scripts = [make_worker("one")] if why == "no other worker" else [make_worker("one"), make_worker("two")]
-    for script in scripts:
-        script.continues = why != "the other can not go on"
-    async with connected(*scripts) as (workers, servers):
-        _, reader, owner = await begun(workers, *scripts)
-        if why == "a label was seen":
-            frame = text_frame(1, "hm", 4)
-            frame.labels.add(row=0, label=pb.Label(channel=pb.REASONING))
-            owner.send(frame)
-            await eventually(lambda: reader.labels)
-        await servers[scripts.index(owner)].aclose()
-        await eventually(lambda: reader.endings)
-        (ending,) = reader.endings
-        assert isinstance(ending, Failure)
-        assert ending.code is Code.WORKER_LOST
-        assert not ending.final
+async def is_lost(reader: NotingReader) -> bool:
+    """Whether its stream ends so, in a way that leaves it to be had again."""
+    await eventually(lambda: reader.endings)
+    (ending,) = reader.endings
+    return isinstance(ending, Failure) and ending.code is Code.WORKER_LOST and not ending.final
+
+
+async def test_without_another_worker_it_is_lost() -> None:
+    script = make_worker("one")
+    async with connected(script) as (workers, (server,)):
+        _, reader, _ = await begun(workers, script)
+        await server.aclose()
+        assert await is_lost(reader)
+
+
+async def test_where_the_other_can_not_go_on_with_a_text_it_is_lost() -> None:
+    async with on_one_of_two(continues=False) as (_, _, reader, _, other, lose):
+        await lose()
+        assert await is_lost(reader)
+        assert lasts(other, "open") == []
+
+
+async def test_behind_more_than_an_answer_nobody_can_go_on() -> None:
+    async with on_one_of_two() as (_, _, reader, owner, other, lose):
+        frame = text_frame(1, "hm", 4)
+        frame.labels.add(row=0, label=pb.Label(channel=pb.REASONING))
+        owner.send(frame)
+        await eventually(lambda: reader.labels)
+        await lose()
+        assert await is_lost(reader)
+        assert lasts(other, "open") == []
 
 
 async def test_before_the_first_token_any_other_worker_will_do() -> None:
@@ -133,12 +164,7 @@ async def test_before_the_first_token_any_other_worker_will_do() -> None:
 
 
 async def test_a_worker_that_gives_up_shutting_down_hands_its_streams_on() -> None:
-    scripts = make_worker("one"), make_worker("two")
-    for script in scripts:
-        script.continues = True
-    async with connected(*scripts) as (workers, _):
-        _, reader, owner = await begun(workers, *scripts)
-        other = next(script for script in scripts if script is not owner)
+    async with on_one_of_two() as (_, _, reader, owner, other, _):
         owner.send(pb.WorkerFrame(endings=[pb.Ending(stream=1, failed=pb.Status(code=14))]))
         await eventually(lambda: lasts(other, "open"))
         assert lasts(owner, "attach") == []
@@ -146,13 +172,8 @@ async def test_a_worker_that_gives_up_shutting_down_hands_its_streams_on() -> No
 
 
 async def test_who_leaves_while_it_is_lost_is_not_looked_for() -> None:
-    scripts = make_worker("one"), make_worker("two")
-    for script in scripts:
-        script.continues = True
-    async with connected(*scripts) as (workers, servers):
-        opened, reader, owner = await begun(workers, *scripts)
-        other = next(script for script in scripts if script is not owner)
-        await servers[scripts.index(owner)].aclose()
+    async with on_one_of_two() as (workers, opened, reader, _, other, lose):
+        await lose()
         opened.source.leave()
         await eventually(lambda: workers.ready == 1)
         await workers.open(REQUEST, NotingReader())
@@ -161,14 +182,9 @@ async def test_who_leaves_while_it_is_lost_is_not_looked_for() -> None:
 
 
 async def test_a_pause_outlives_the_worker() -> None:
-    scripts = make_worker("one"), make_worker("two")
-    for script in scripts:
-        script.continues = True
-    async with connected(*scripts) as (workers, servers):
-        opened, _, owner = await begun(workers, *scripts)
-        other = next(script for script in scripts if script is not owner)
+    async with on_one_of_two() as (_, opened, _, _, other, lose):
         opened.source.pause()
-        await servers[scripts.index(owner)].aclose()
+        await lose()
         await eventually(lambda: lasts(other, "pause"))
 
 
@@ -184,6 +200,8 @@ async def test_an_open_that_a_worker_can_not_take_is_tried_on_another() -> None:
         assert caught.value.failure.code is Code.OVERLOADED
         assert [len(lasts(script, "open")) for script in scripts] == [1, 1]
         scripts[0].on_open = taken
+        scripts[0].send(pb.WorkerFrame(load=pb.Load(max_streams=10)))  # there is room again
+        await eventually(lambda: any(not link.room.full(mine=0) for link in workers._links))
         assert (await workers.open(REQUEST, NotingReader())).generation_id.startswith("one")
 
 
