@@ -36,7 +36,7 @@ class Route:
     on_lost: OnLost | None = None  # who takes it from here when the worker is lost
     next_index: int = 0
     attaching: bool = False  # the generation is there already, or was
-    overdue_at: float = inf  # without an end by then, something is wrong with the worker
+    overdue_at: float = inf  # without an end by then, its worker is to blame; inf: it is not, whatever takes long
 
 
 class Answered(NamedTuple):
@@ -118,7 +118,9 @@ class Exchange:
 
     def pause(self, number: int) -> None:
         """Have no text sent for that stream."""
-        if number in self._routes:
+        route = self._routes.get(number)
+        if route:
+            route.overdue_at = inf  # its reader is slow: that it takes long says nothing of the worker any more
             self._command(pb.Command(stream=number, pause=pb.Pause()))
 
     def resume(self, number: int) -> None:

@@ -47,7 +47,7 @@ class Reading:
         reader: Who gets what the generation says.
         interval_s: How often text is wanted.
         deadline: Of the generation, on the event loop's clock.
-        overdue_at: If it has not ended by then, the worker is to blame.
+        overdue_at: If it has not ended by then, the worker is to blame; inf: it is not, whatever takes long.
         recover: Has this reading adopt another source, from an index on; False if there is none.
     """
 

@@ -69,7 +69,7 @@ class Standing:
 
     def left(self, route: Route, *, stalled: bool = False) -> None:
         """A stream was left before its end: it has stalled, its time is up, or nobody wants it."""
-        if stalled:
+        if stalled and route.overdue_at < inf:
             self.failed("silence")
         elif _now() + CLOSE_S >= route.overdue_at:
             self.failed("no end in time")

@@ -23,7 +23,6 @@ STEP_PERCENT = 5  # workers are told of a stretch in steps of so much
 ELSEWHERE = {Code.WORKER_UNAVAILABLE, Code.OVERLOADED}  # refusals that say nothing of another worker
 SEEK_S = 2.0  # for a worker that has just been lost to be there again, when someone comes for its generation
 SEEK_PERIOD_S = 0.1
-LEAST_TIMEOUT_S = 1.0  # a generation that was given less by its client says nothing of the worker by taking longer
 
 
 class Workers:
@@ -86,7 +85,7 @@ class Workers:
         """
         self._retries.earn()
         message = to_message(request)
-        reading = self._reading(message, reader, request.batch_interval_s, request.timeout_s)
+        reading = self._reading(message, reader, request)
         link = self._choose(request.model)
         try:
             return await _open(link, message, reading)
@@ -103,7 +102,7 @@ class Workers:
             Refused: NOT_FOUND, RESUME_EXPIRED (it is gone), ENDED (all of it was read), INVALID_REQUEST (it does not
                 have that index), or its worker is lost.
         """
-        reading = self._reading(None, reader, request.batch_interval_s, request.timeout_s)
+        reading = self._reading(None, reader, request)
         attach = pb.Attach(generation_id=generation_id, next_index=index, with_beginning=True)
         loop = asyncio.get_running_loop()
         until = loop.time() + SEEK_S
@@ -129,16 +128,14 @@ class Workers:
                     raise
         raise Refused(Failure(Code.NOT_FOUND, "There is no such generation."))
 
-    def _reading(
-        self, message: pb.GenerateRequest | None, reader: Reader, interval_s: float | None, timeout_s: float | None
-    ) -> Reading:
-        deadline = asyncio.get_running_loop().time() + (timeout_s or 0.0)
+    def _reading(self, message: pb.GenerateRequest | None, reader: Reader, request: GenerationRequest) -> Reading:
+        deadline = asyncio.get_running_loop().time() + (request.timeout_s or 0.0)
         return Reading(
             message,
             reader,
-            interval_s=interval_s or 0.0,
+            interval_s=request.batch_interval_s or 0.0,
             deadline=deadline,
-            overdue_at=deadline if (timeout_s or 0.0) >= LEAST_TIMEOUT_S else inf,
+            overdue_at=deadline if request.timeout_s and not request.impatient else inf,
             recover=self._recovery.recover,
         )
 

@@ -50,6 +50,30 @@ async def test_a_bad_worker_gets_a_handful_and_is_back_soon_after_it_is_replaced
             assert all(well for well, _ in owners)
 
 
+async def test_a_worker_that_stalls_is_set_aside() -> None:
+    with (
+        processes.worker(WORKER_ID="good", WORKER_ENGINE_OPTIONS=GOOD) as (good, _),
+        processes.worker(WORKER_ID="mute", WORKER_ENGINE_OPTIONS="stall_at=1") as (mute, _),
+        processes.edge(good, mute, EDGE_GAP_TIMEOUT_S="0.2") as (edge, _),
+    ):
+        ended = await asked_for(edge, 10)
+        assert len(ended) > 50
+        assert 3 <= ended.count(False) <= 12, "three, and then as many for each trial, whose first text is there"
+
+
+async def test_a_worker_that_clients_do_not_wait_for_is_not_set_aside() -> None:
+    with (
+        processes.worker(WORKER_ID="good", WORKER_ENGINE_OPTIONS=GOOD) as (good, _),
+        processes.worker(WORKER_ID="slow", WORKER_ENGINE_OPTIONS="first_token_delay_ms=400,tokens=1") as (slow, _),
+        processes.edge(good, slow) as (edge, _),
+    ):
+        late = 0
+        for _ in range(60):
+            exchange = await Exchange.post(edge, {"prompt": "x", "first_token_timeout_s": 0.2})
+            late += b"TIMEOUT" in await exchange.body()
+        assert late >= 15, "about half of them, as both have room"
+
+
 async def test_a_bad_worker_that_is_the_only_one_is_still_asked() -> None:
     with processes.worker(WORKER_ENGINE_OPTIONS=BAD) as (bad, _), processes.edge(bad) as (edge, _):
         for _ in range(10):

@@ -1,4 +1,4 @@
-"""Two worker processes behind one name, as a compose cluster has them. The resolver is the test's, all else is real."""
+"""Worker processes behind one name, as a compose cluster has them; two of them with a resolver of the test's."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,7 @@ from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
 from tests.edge_proxy.upstream.readers import NotingReader, eventually
 from tests.support import processes
+from tests.support.http import Exchange
 
 TIMERS = LinkTimers(connect_s=10, silence_s=10, answer_s=10)
 OPTIONS = "tokens=40,tokens_per_second=40"
@@ -39,3 +40,19 @@ async def test_both_replicas_are_used_and_one_that_leaves_dns_finishes_what_it_h
                 assert {type(reader.endings[0]).__name__ for reader in readers} == {"Outcome"}
             finally:
                 await workers.stop()
+
+
+async def test_a_whole_edge_looks_a_name_up_and_finds_a_worker_that_is_started_again() -> None:
+    # In small letters the edge leaves it to gRPC; in capitals it is a name, and one that every system knows.
+    with processes.worker(WORKER_ID="one", WORKER_ENGINE_OPTIONS=OPTIONS) as (address, service):
+        port = address.rpartition(":")[2]
+        with processes.edge(f"LOCALHOST:{port}") as (edge, _):
+            exchange = await Exchange.post(edge, {"prompt": "x"})
+            assert b'"isFinal":true' in await exchange.body()
+            service.stop()
+            await eventually(lambda: not processes.is_ready(edge))
+            with processes.worker(WORKER_ID="two", WORKER_PORT=port, WORKER_ENGINE_OPTIONS=OPTIONS):
+                await eventually(lambda: processes.is_ready(edge))
+                exchange = await Exchange.post(edge, {"prompt": "x"})
+                assert exchange.headers["x-generation-id"].startswith("two")
+                assert b'"isFinal":true' in await exchange.body()

@@ -79,6 +79,28 @@ async def test_streams_that_are_left_count_when_their_time_is_up(at: float, coun
     assert (bench.state() is State.OPEN) is counts
 
 
+@pytest.mark.parametrize(("overdue_at", "counts"), [(60.0, True), (inf, False)])
+@in_virtual_time
+async def test_stalls_count_unless_a_client_bears_too_little(overdue_at: float, counts: bool) -> None:
+    bench = Bench()
+    for _ in range(int(LIMIT)):
+        number, _ = bench.open(overdue_at=overdue_at)
+        bench.exchange.leave(number, stalled=True)
+    assert (bench.state() is State.OPEN) is counts
+
+
+@in_virtual_time
+async def test_what_a_slow_reader_held_up_does_not_count() -> None:
+    bench = Bench()
+    numbers = [bench.open(overdue_at=60)[0] for _ in range(int(LIMIT))]
+    for number in numbers:
+        bench.exchange.pause(number)
+    await until(60)
+    for number in numbers:
+        bench.exchange.leave(number)
+    assert bench.state() is State.CLOSED
+
+
 @in_virtual_time
 async def test_losing_streams_counts_and_losing_none_does_not() -> None:
     bench = Bench()
