@@ -48,7 +48,9 @@ class Recovery:
         """Who can go on with it. All edges think of the same one first: two readers still read one generation."""
         others = [link for link in self._links() if link.ready and link is not lost]
         able = [link for link in others if _can(link, reading.model, begun=begun)]
-        return sorted(able, key=lambda link: _rank(reading.generation_id, link.worker_id))
+        return sorted(
+            able, key=lambda link: (link.standing.breaker.aside, _rank(reading.generation_id, link.worker_id))
+        )
 
 
 async def _reattach(reading: Reading, lost: WorkerLink, index: int) -> bool:
