@@ -1,7 +1,7 @@
 """What generations and their readers are, in the plainest words: the worker is held to this by test_log_model."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from inference_worker.engines.base import Finish, Model, Run, Sink
@@ -66,11 +66,12 @@ class Told:
     def next(self) -> int:
         return self.first + len(self.entries)
 
-    def say(self, text: str) -> None:
-        if self.ending is None:
-            self.entries.append(text)
-            self.labels.append(self.label)
-        self.voice.sink.push(text)
+    def say(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            if self.ending is None:
+                self.entries.append(text)
+                self.labels.append(self.label)
+            self.voice.sink.push(text)
 
     def end(self, ending: str | Code) -> None:
         if self.ending is None:
@@ -106,6 +107,7 @@ class Reader:
     interval_ms: int = 0
     label: pb.Label = field(default_factory=pb.Label)
     opened: bool = False
+    paused: bool = False
     ended: bool = False
 
     def take(self, text: str, index: int) -> None:

@@ -116,7 +116,7 @@ class Generations(RuleBasedStateMachine):
     @rule(pick=PICKS, texts=st.lists(TEXTS, min_size=1, max_size=4))
     def say(self, pick: int, texts: list[str]) -> None:
         told = self.told[pick % len(self.told)]
-        self.act(lambda: [told.say(text) for text in texts])
+        self.act(lambda: told.say(texts))
 
     @precondition(lambda self: self.told)
     @rule(pick=PICKS)
@@ -171,6 +171,8 @@ class Generations(RuleBasedStateMachine):
         edge, number = self.readers()[pick % len(self.readers())]
         client = self.edges[edge].client
         at_worker = client.at_worker.get(number)  # else its ending is on the way
+        reader = client.readers[number]
+        reader.paused = command is pause or (reader.paused and command is not resume)
         if command is cancel and at_worker:
             at_worker.told.end(Code.CANCELLED)
         elif command is detach:
@@ -229,7 +231,8 @@ class Generations(RuleBasedStateMachine):
         """Whoever still reads gets all of it, without a word more; then nothing is left."""
         with self.runner:
             for edge, number in self.readers():
-                self.run(self.send(edge, resume(number)))
+                if self.edges[edge].client.readers[number].paused:  # others need no nudge
+                    self.run(self.send(edge, resume(number)))
             for edge in self.edges:
                 self.act(edge.takes.set)
             self.run(asyncio.sleep(1))
