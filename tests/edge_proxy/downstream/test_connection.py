@@ -32,6 +32,12 @@ class Transport(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.written += data
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert high == 0
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 def make_connection() -> tuple[Connection, Transport]:
     config = Config(lambda: None, log_config=None)
