@@ -15,13 +15,15 @@ from edge_proxy.downstream.connection import Wire
 from edge_proxy.downstream.pump import Pump
 from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
-from edge_proxy.upstream.exchange import Exchange
+from edge_proxy.upstream.exchange import Exchange, Route
+from edge_proxy.upstream.said import Said
 from inference_worker.engines.script import Options
 from inference_worker.engines.scripted import Player, Scheduler
 from inference_worker.exchange import Exchange as WorkerExchange
 from inference_worker.generation import GenerationLog
-from inference_worker.registry import Generation, Registry
+from inference_worker.registry import Registry
 from inference_worker.request import Request
+from inference_worker.shelf import Generation
 from inference_worker.text import TextStage
 from protos import inference_pb2 as pb
 
@@ -74,7 +76,7 @@ def edge() -> Callable[[], None]:
     pumps = []
     for _ in range(STREAMS):
         stream = Stream(Pacer(interval_s=0, ping_interval_s=PING_S, timeout_s=TIMEOUT_S, now=ticker.now()), ticker)
-        exchange.open(pb.GenerateRequest(), stream, lambda answer: None)
+        exchange.open(pb.GenerateRequest(), Route(stream, lambda answer: None, Said()))
         stream.attach(cast("Source", NoSource()))
         pump = Pump(stream, NativeEncoder("w00000000-000000000000000000000000"), Wire(lambda data: None))
         pumps.append(asyncio.ensure_future(pump.run()))
@@ -123,7 +125,7 @@ def frame() -> Callable[[], None]:
     """A row of a frame that a worker builds and serializes, of two tokens."""
     registry = Registry(cast("Any", None), worker_id="w", limits=cast("Any", None), call_later=cast("Any", None))
     exchange, now = WorkerExchange(registry, lambda urgent: None, slot_s=0.01), [0.0]
-    generations = [Generation(str(number), GenerationLog(max_chars=10**12), 0.0) for number in range(STREAMS)]
+    generations = [Generation(str(number), GenerationLog(max_chars=10**12), 0.0, b"") for number in range(STREAMS)]
     for number, generation in enumerate(generations):
         exchange.read(number, generation, 0, interval_s=INTERVAL_S)
 

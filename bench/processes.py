@@ -100,6 +100,6 @@ def _wait_for(server: subprocess.Popen[bytes], port: int, listeners: int) -> Non
                 if listeners == 1 or listening(port, Path("/proc/net/tcp").read_text()) >= listeners:
                     return
         except OSError:
-            pass
+            pass  # it does not listen yet
         time.sleep(0.05)
     raise RuntimeError(f"{server.args!r} did not listen on {port} within {START_LIMIT_S:g} s")

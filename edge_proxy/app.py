@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from edge_proxy.core.errors import Code
 from edge_proxy.core.stretch import Stretch
 from edge_proxy.downstream.ask_routes import add_ask_routes
-from edge_proxy.downstream.native_routes import add_native_routes
+from edge_proxy.downstream.native_routes import add_native_routes, add_stop_route
 from edge_proxy.downstream.openai_routes import add_openai_routes
 from edge_proxy.downstream.operations import add_operations_routes
 from edge_proxy.downstream.problems import add_problem_handlers
@@ -68,8 +68,11 @@ class Edge:
             admit=self._admission.admit,
             release=self._admission.release,
             open_source=self._workers.open,
+            attach_source=self._workers.attach,
             cancel=self._workers.cancel,
             ping_interval_s=settings.ping_interval_s,
+            first_token_s=settings.first_token_timeout_s,
+            gap_s=settings.gap_timeout_s,
             ticker=Ticker(),
         )
         self._sockets = WebSocketEndpoint(
@@ -96,7 +99,10 @@ class Edge:
         add_native_routes(
             app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s
         )
-        add_ask_routes(app, self._streams, max_body_bytes=settings.max_body_bytes)
+        add_stop_route(app, self._streams)
+        add_ask_routes(
+            app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s
+        )
         add_openai_routes(
             app, self._streams, models=lambda: self._workers.models, max_body_bytes=settings.max_body_bytes
         )

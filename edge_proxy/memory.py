@@ -3,6 +3,8 @@
 A full collection looks at every object there is. With thousands of streams open that is a pause of some hundred
 milliseconds, again with every quarter that is added, and it finds nothing: what a stream is made of goes with its last
 reference, which a test holds. So full collections become rare; those of young objects go on as ever.
+
+The worker has the same: the services share the protos and nothing else.
 """
 
 import gc

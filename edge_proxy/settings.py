@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     )
     ping_interval_s: float = Field(15, gt=0, description="A ping every so long, for each stream.")
     generation_timeout_s: float = Field(120, gt=0, le=86_400, description="A generation fails after so long.")
+    first_token_timeout_s: float = Field(60, gt=0, description="It fails when it has said nothing for so long.")
+    gap_timeout_s: float = Field(30, gt=0, description="It fails when it has fallen silent for so long.")
     max_generation_timeout_s: float = Field(
         600, gt=0, le=86_400, description="The most that a request may ask for instead."
     )
@@ -48,7 +50,7 @@ class Settings(BaseSettings):
     )
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
-    worker_silence_timeout_s: float = Field(15, gt=0, description="A worker without any frame is lost.")
+    worker_silence_timeout_s: float = Field(12, gt=0, description="A worker without any frame is lost.")
     worker_answer_timeout_s: float = Field(10, gt=0, description="A worker must take on a generation, or refuse it.")
     stop_timeout_s: int = Field(2, ge=1, description="After SIGTERM or SIGINT, streams have so long to end.")
 

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from inference_worker.frame import FrameDraft
 from inference_worker.generation import Section
 from inference_worker.messages import status
-from inference_worker.registry import Generation, Registry
+from inference_worker.registry import Registry
+from inference_worker.shelf import Generation
 from inference_worker.slots import SlotQueue
 from inference_worker.status import Failed
 from protos import inference_pb2 as pb
@@ -88,11 +89,20 @@ class Exchange:
         """When a frame may have something without a wake; None for never."""
         return self._later.next()
 
-    def read(self, number: int, generation: Generation, index: int, *, interval_s: float = 0.0) -> None:
+    def read(
+        self,
+        number: int,
+        generation: Generation,
+        index: int,
+        *,
+        interval_s: float = 0.0,
+        beginning: pb.Beginning | None = None,
+    ) -> None:
         """Have the stream of that number read the generation from `index`, every so often, and tell the edge so."""
         stream = self._streams[number] = Stream(self, number, generation, index, interval_s)
         self._registry.join(generation, stream.moved)
-        self._answers.append(pb.Opened(stream=number, generation_id=generation.id, next_index=index))
+        opened = pb.Opened(stream=number, generation_id=generation.id, next_index=index, beginning=beginning)
+        self._answers.append(opened)
         stream.moved()
 
     def stretch(self, factor: float) -> None:
@@ -104,11 +114,11 @@ class Exchange:
         self._answers.append(pb.Refused(stream=number, status=status(failed)))
         self._wake(True)
 
-    def detach(self, number: int) -> None:
+    def detach(self, number: int, *, grace_s: float = 0.0) -> None:
         """The edge's reader has left. A number that is not there has just ended: nothing to do."""
         stream = self._streams.pop(number, None)
         if stream:
-            self._registry.leave(stream.generation, stream.moved)
+            self._registry.leave(stream.generation, stream.moved, grace_s=grace_s)
 
     def pause(self, number: int) -> None:
         """Send no text of that stream."""
@@ -127,10 +137,10 @@ class Exchange:
         if number in self._streams:
             self._registry.cancel(self._streams[number].generation.id)
 
-    def close(self) -> None:
-        """The call has ended: its readers leave."""
+    def close(self, *, grace_s: float) -> None:
+        """The call has ended: its readers are away, and may come back within so long."""
         for number in tuple(self._streams):
-            self.detach(number)
+            self.detach(number, grace_s=grace_s)
 
     def ready(self, stream: Stream) -> None:
         """That stream has news."""

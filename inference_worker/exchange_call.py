@@ -13,14 +13,16 @@ from math import floor
 
 from inference_worker.exchange import Exchange
 from inference_worker.messages import models
-from inference_worker.registry import STOPPED, Registry
+from inference_worker.registry import Registry
 from inference_worker.request import parse
+from inference_worker.shelf import STOPPED, Generation
 from inference_worker.status import Refused
 from protos import inference_pb2 as pb
 
 Write = Callable[[pb.WorkerFrame], Awaitable[None]]
 
 BREATH_S = 0.002  # between two frames: what comes in a burst shares one, for a frame costs as much as fifty rows
+BEGINNING_CHARS = 24_000  # half a frame: others want to be told something, too
 LEAST_TICK_S = 0.001  # for readers with an interval, where a tick of 0 lets each frame out at once
 
 
@@ -30,6 +32,7 @@ class Rhythm:
 
     tick_s: float  # text that is not urgent is gathered for up to so long
     heartbeat_s: float  # a frame goes out at least so often, and the worker's load with it
+    reattach_window_s: float = 0.0  # what a broken call was reading waits so long for its edge
 
 
 class ExchangeCall:
@@ -61,7 +64,7 @@ class ExchangeCall:
                 task.cancel()
             if self._timer:
                 self._timer.cancel()
-            self._exchange.close()
+            self._exchange.close(grace_s=self._rhythm.reattach_window_s)
 
     def load(self) -> pb.Load:
         """How busy the worker is."""
@@ -149,11 +152,15 @@ class ExchangeCall:
 
     async def _open(self, number: int, request: pb.GenerateRequest, interval_s: float) -> None:
         try:
-            generation = await self._registry.start(parse(request))
+            asked = parse(request)
+            if self._registry.has(asked.generation_id):  # moved here by another edge before
+                generation = self._registry.find(asked.generation_id, asked.first_index)
+            else:
+                generation = await self._registry.start(asked)
         except Refused as refused:
             self._exchange.refuse(number, refused.failed)
         else:
-            self._exchange.read(number, generation, generation.log.first_index, interval_s=interval_s)
+            self._exchange.read(number, generation, asked.first_index, interval_s=interval_s)
         self._opening.pop(number, None)  # in the same step, so that no command can meet it half done
 
     def _attach(self, number: int, attach: pb.Attach, interval_s: float) -> None:
@@ -162,4 +169,13 @@ class ExchangeCall:
         except Refused as refused:
             self._exchange.refuse(number, refused.failed)
         else:
-            self._exchange.read(number, generation, attach.next_index, interval_s=interval_s)
+            beginning = _beginning(generation, attach.next_index) if attach.with_beginning else None
+            self._exchange.read(number, generation, attach.next_index, interval_s=interval_s, beginning=beginning)
+
+
+def _beginning(generation: Generation, index: int) -> pb.Beginning | None:
+    """How it began; None where that is not known here, or too long for a frame, or not the answer alone."""
+    log = generation.log
+    if log.first_index or log.sections or log.chars + len(generation.asked) > BEGINNING_CHARS:
+        return None
+    return pb.Beginning(request=generation.asked, text=log.before(index))

@@ -39,7 +39,7 @@ class FrameDraft:
     def add_opened(self, opened: pb.Opened) -> None:
         """A stream begins."""
         self._frame.opened.append(opened)
-        self.room -= NOTE_CHARS
+        self.room -= NOTE_CHARS + len(opened.beginning.request) // 4 + len(opened.beginning.text)
 
     def add_refused(self, refused: pb.Refused) -> None:
         """A stream will not be."""

@@ -9,11 +9,12 @@ From this one structure follow streaming (read from 0), resuming (read from n), 
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from inference_worker.label import Label
+from inference_worker.request import Piece
 from inference_worker.status import Failed
 
 
@@ -46,7 +47,8 @@ class GenerationLog:
     """An append-only list of text entries, closed with exactly one ending.
 
     Args:
-        first_index: The index of the first entry; more than 0 when another worker made those before.
+        first_index: The index of the first entry; more than 0 when another worker made those before, and they are
+            not known here.
         max_chars: Appending says stop once this much text is held.
     """
 
@@ -83,6 +85,12 @@ class GenerationLog:
             for notify in self._watchers:
                 notify()
         return self._chars < self._max_chars
+
+    def seed(self, pieces: Iterable[Piece]) -> None:
+        """Hold what another worker has said, so that a reader may stand at the end of each piece."""
+        for text, next_index in pieces:
+            self._entries += [text, *[""] * (next_index - self.next_index - 1)]
+            self._chars += len(text)
 
     def label(self, label: Label) -> None:
         """Say what the entries from here on are."""
@@ -125,6 +133,10 @@ class GenerationLog:
         """The place among the entries at which the section of `index` ends; None if it has not."""
         place = bisect_right(self.sections, index, key=_start)
         return self.sections[place].start - self.first_index if place < len(self.sections) else None
+
+    def before(self, index: int) -> str:
+        """All text before `index`, as far as it is held."""
+        return "".join(self._entries[: index - self.first_index])
 
     def watch(self, notify: Callable[[], None]) -> None:
         """Call `notify` when there is something to read: at the first entry since a read, and at the ending."""

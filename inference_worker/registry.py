@@ -1,32 +1,27 @@
-"""All generations of this worker: started, read by any number of readers, kept for a while, gone.
+"""All generations of this worker: started within bounds, and run to their ends.
 
-    start -> RUNNING --- engine done, failed, cancelled, deadline --> ENDED --- nobody reads --> GONE
-                |                                                                  ^
-                '--- the last reader left, and no resume window (or it is over) ---'
+    start -> RUNNING --- engine done, failed, cancelled, deadline --> ENDED
 
-Bounds are kept here: how many run, how much text is held, how long what nobody reads is kept.
+How long they are held, and for whom: see `shelf`. Bounds are kept here: how many run, and how much text is held.
 """
 
 import asyncio
 import logging
 import secrets
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from inference_worker.engines.base import Engine, Finish, Model, Run
 from inference_worker.generation import Finished, GenerationLog
 from inference_worker.request import Request
+from inference_worker.shelf import STOPPED, CallLater, Generation, Shelf
 from inference_worker.status import Code, EngineError, Failed, Refused
 from inference_worker.text import TextStage
 
 log = logging.getLogger(__name__)
 
-STOPPED = Failed(Code.CANCELLED, "The generation was stopped.")
 LATE = Failed(Code.DEADLINE_EXCEEDED, "The generation took longer than it was given.")
 COUNT_EVERY = 16  # text is counted after starts of 1/16 of what is held: a start costs the same at any size
-REMEMBERED_IDS = 10_000  # of generations that are gone, so that a late reader learns "gone", not "never was"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,37 +34,7 @@ class Limits:
     max_resume_window_s: float
 
 
-class Timer(Protocol):
-    """What a scheduled call can do; asyncio's TimerHandle is one."""
-
-    def cancel(self) -> None:
-        """Do not make the call."""
-
-
-CallLater = Callable[[float, Callable[[], None]], Timer]
-
-
-class Generation:
-    """One run of the engine: its log, its task, and how many read it."""
-
-    __slots__ = ("expiry", "id", "log", "readers", "resume_window_s", "task")
-
-    def __init__(self, generation_id: str, log: GenerationLog, resume_window_s: float) -> None:
-        self.id = generation_id
-        self.log = log
-        self.resume_window_s = resume_window_s
-        self.readers = 0
-        self.task: asyncio.Task[None] | None = None
-        self.expiry: Timer | None = None
-
-    def stop(self, failed: Failed) -> None:
-        """End it now: readers see `failed`, and the engine's task is cancelled."""
-        self.log.close(failed)
-        if self.task:
-            self.task.cancel()
-
-
-class Registry:
+class Registry(Shelf):
     """Starts, finds and forgets generations.
 
     Args:
@@ -80,14 +45,12 @@ class Registry:
     """
 
     def __init__(self, engine: Engine, *, worker_id: str, limits: Limits, call_later: CallLater) -> None:
+        super().__init__(call_later)
         self.worker_id = worker_id
         self.limits = limits
         self.draining = False
         self.running = 0  # engine runs that have not returned
         self._engine = engine
-        self._call_later = call_later
-        self._generations: dict[str, Generation] = {}
-        self._gone: OrderedDict[str, None] = OrderedDict()
         self._uncounted = 0  # starts since all text was counted
 
     @property
@@ -108,60 +71,23 @@ class Registry:
         run = await self._prepare(request)
         try:
             self._admit()  # others may have come meanwhile
+            if self.has(request.generation_id):
+                raise Refused(Code.UNAVAILABLE, "Another edge has just begun the generation here.")
         except Refused:
             run.drop()
             raise
-        log = GenerationLog(first_index=request.first_index, max_chars=self.limits.max_log_chars)
-        window = min(request.resume_window_s, self.limits.max_resume_window_s)
-        generation = Generation(f"{self.worker_id}-{secrets.token_hex(12)}", log, window)
-        self._generations[generation.id] = generation
+        window_s = min(request.resume_window_s, self.limits.max_resume_window_s)
+        generation_id = request.generation_id or f"{self.worker_id}-{secrets.token_hex(12)}"
+        generation = Generation(generation_id, self._make_log(request), window_s, request.asked if window_s else b"")
+        self._hold(generation)
         self._run(generation, run, request)
         return generation
 
-    def find(self, generation_id: str, index: int) -> Generation:
-        """The generation of that id, to be read from `index`.
-
-        Raises:
-            Refused: NOT_FOUND (never given out here) or OUT_OF_RANGE (gone, or it does not have that index).
-        """
-        generation = self._generations.get(generation_id)
-        if generation is None:
-            if generation_id in self._gone:
-                raise Refused(Code.OUT_OF_RANGE, "The generation is gone.")
-            raise Refused(Code.NOT_FOUND, "There is no such generation.")
-        first, behind = generation.log.first_index, generation.log.next_index
-        if not first <= index <= behind:
-            raise Refused(Code.OUT_OF_RANGE, f"The generation holds the indices {first} to {behind}.")
-        return generation
-
-    def cancel(self, generation_id: str) -> None:
-        """Stop a generation, whoever reads it.
-
-        Raises:
-            Refused: NOT_FOUND: there is none of that id, or none any more.
-        """
-        generation = self._generations.get(generation_id)
-        if generation is None:
-            raise Refused(Code.NOT_FOUND, "There is no such generation.")
-        generation.stop(STOPPED)
-
-    def join(self, generation: Generation, notify: Callable[[], None]) -> None:
-        """Add a reader; `notify` is called when there is something to read."""
-        generation.readers += 1
-        generation.log.watch(notify)
-        if generation.expiry:
-            generation.expiry.cancel()
-            generation.expiry = None
-
-    def leave(self, generation: Generation, notify: Callable[[], None]) -> None:
-        """Remove a reader that joined. After the last, the generation is kept for its resume window."""
-        generation.log.unwatch(notify)
-        generation.readers -= 1
-        if generation.readers == 0:
-            if generation.resume_window_s > 0:
-                generation.expiry = self._call_later(generation.resume_window_s, lambda: self._forget(generation))
-            else:
-                self._forget(generation)
+    def _make_log(self, request: Request) -> GenerationLog:
+        first = 0 if request.pieces else request.first_index
+        made = GenerationLog(first_index=first, max_chars=self.limits.max_log_chars)
+        made.seed(request.pieces)
+        return made
 
     def stop_all(self) -> None:
         """End whatever runs; the worker is going away."""
@@ -183,25 +109,6 @@ class Registry:
             self._forget_unread()
         if self._held_chars() > self.limits.max_total_chars:
             raise Refused(Code.RESOURCE_EXHAUSTED, "The text of the generations held fills the worker's memory.")
-
-    def _held_chars(self) -> int:
-        return sum(generation.log.chars for generation in self._generations.values())
-
-    def _forget_unread(self) -> None:
-        for generation in tuple(self._generations.values()):
-            if generation.readers == 0 and generation.log.ending is not None:
-                self._forget(generation)
-
-    def _forget(self, generation: Generation) -> None:
-        if self._generations.pop(generation.id, None) is None:
-            return
-        if generation.expiry:
-            generation.expiry.cancel()
-        if generation.log.ending is None:
-            generation.stop(Failed(Code.CANCELLED, "Nobody reads the generation any more."))
-        self._gone[generation.id] = None
-        if len(self._gone) > REMEMBERED_IDS:
-            self._gone.popitem(last=False)
 
     async def _prepare(self, request: Request) -> Run:
         try:

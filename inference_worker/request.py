@@ -6,7 +6,7 @@ The worker is a public gRPC service: it checks all of this although an edge has 
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from inference_worker.status import invalid
 from protos import inference_pb2 as pb
@@ -16,6 +16,7 @@ MAX_TOKENS = 1_000_000  # no model here has a context beyond it; more is a slip
 MAX_STOPS = 16  # each is searched for at every token
 MAX_STOP_CHARS = 256
 MAX_MIN_CHUNK_CHARS = 4_096
+MAX_ID_CHARS = 128  # of a generation: a worker's id of 32, and 24 more
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,19 @@ class Message:
     name: str = ""
 
 
+class Piece(NamedTuple):
+    """A piece of text that was said before, and the index behind it."""
+
+    text: str
+    next_index: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One generation to make: a conversation, or raw text to go on from. None leaves a value to the engine.
 
     `input_field` is what the caller called the input: "prompt" or "messages". `extras` are more of what OpenAI's API
-    can ask for, by its names there.
+    can ask for, by its names there. `asked` is the message that it was read from, where that may be wanted again.
     """
 
     model: str = ""
@@ -51,6 +59,9 @@ class Request:
     resume_window_s: float = 0.0
     continued_text: str = ""
     first_index: int = 0
+    pieces: tuple[Piece, ...] = ()
+    generation_id: str = ""
+    asked: bytes = field(default=b"", compare=False)
     engine_options: dict[str, str] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)
 
@@ -85,6 +96,9 @@ def parse(request: pb.GenerateRequest) -> Request:
         resume_window_s=request.resume_window_ms / 1000,
         continued_text=request.continuation.text,
         first_index=request.continuation.next_index,
+        pieces=_pieces(request.continuation),
+        generation_id=request.continuation.generation_id,
+        asked=request.SerializeToString() if request.resume_window_ms else b"",
         engine_options=dict(request.engine_options),
         extras={name: _json(name, text) for name, text in request.extras.items()},
     )
@@ -120,6 +134,21 @@ def _check_continuation(continuation: pb.Continuation) -> None:
     _check_text("continuation.text", continuation.text)
     if continuation.next_index > MAX_TOKENS:
         raise invalid("continuation.next_index", f"A generation has at most {MAX_TOKENS:,} tokens.")
+    if len(continuation.generation_id) > MAX_ID_CHARS or not continuation.generation_id.isascii():
+        raise invalid("continuation.generation_id", "This is no id of a generation.")
+
+
+def _pieces(continuation: pb.Continuation) -> tuple[Piece, ...]:
+    pieces: list[Piece] = []
+    place = index = 0
+    for piece in continuation.pieces:
+        if piece.next_index <= index:
+            raise invalid("continuation.pieces", "Their indices do not rise.")
+        pieces.append(Piece(continuation.text[place : place + piece.chars], piece.next_index))
+        place, index = place + piece.chars, piece.next_index
+    if pieces and (place, index) != (len(continuation.text), continuation.next_index):
+        raise invalid("continuation.pieces", "Together they are not the text so far.")
+    return tuple(pieces)
 
 
 def _check_text(name: str, text: str) -> None:

@@ -86,7 +86,8 @@ class Worker:
         )
         call_later = asyncio.get_running_loop().call_later
         self.registry = Registry(engine, worker_id=settings.id, limits=limits, call_later=call_later)
-        self._servicer = Servicer(self.registry, Rhythm(settings.tick_ms / 1000, settings.heartbeat_s))
+        rhythm = Rhythm(settings.tick_ms / 1000, settings.heartbeat_s, settings.reattach_window_s)
+        self._servicer = Servicer(self.registry, rhythm)
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(options=server_options(settings))
         self._tidying = Tidying()

@@ -11,8 +11,9 @@ from inference_worker.exchange_call import ExchangeCall, Rhythm
 from inference_worker.generation import Finished, GenerationLog
 from inference_worker.label import Channel
 from inference_worker.messages import finished, label_message, models
-from inference_worker.registry import Generation, Registry
+from inference_worker.registry import Registry
 from inference_worker.request import parse
+from inference_worker.shelf import Generation
 from inference_worker.status import Failed, Refused
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
@@ -55,14 +56,15 @@ class Servicer(rpc.AIAgentServiceServicer):
         """See protos/inference.proto."""
         moved = asyncio.Event()
         try:
-            generation = await self._registry.start(parse(request))
+            asked = parse(request)
+            generation = await self._registry.start(asked)
         except Refused as refused:
             await _abort(context, refused.failed)
         self._registry.join(generation, moved.set)
         self.open_calls += 1
         try:
             await context.send_initial_metadata((("generation-id", generation.id),))
-            await _write_chunks(generation, moved, context)
+            await _write_chunks(generation, asked.first_index, moved, context)
         finally:
             self.open_calls -= 1
             self._registry.leave(generation, moved.set)
@@ -84,10 +86,9 @@ class Servicer(rpc.AIAgentServiceServicer):
         return pb.ListModelsResponse(models=models(self._registry.models))
 
 
-async def _write_chunks(generation: Generation, moved: asyncio.Event, context: Context) -> None:
-    """Write the log as it grows; return behind the final chunk."""
+async def _write_chunks(generation: Generation, index: int, moved: asyncio.Event, context: Context) -> None:
+    """Write the log from `index` on, as it grows; return behind the final chunk."""
     log = generation.log
-    index = log.first_index
     generation_id = generation.id  # on the first chunk only
     while True:
         chunk, moved_on = _next_chunk(log, index)

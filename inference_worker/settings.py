@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     max_resume_window_s: float = Field(
         300, ge=0, description="Longest time that a generation which nobody reads is kept."
     )
+    reattach_window_s: float = Field(
+        3, ge=0, description="When an edge's call breaks, its generations wait so long for it to come back."
+    )
     tick_ms: float = Field(10, ge=0, le=1000, description="An edge's frames gather text for so long.")
     heartbeat_s: float = Field(5, gt=0, description="An edge gets a frame at least so often.")
     drain_timeout_s: float = Field(

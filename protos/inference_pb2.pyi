@@ -4,7 +4,8 @@ isort:skip_file
 The contract of Token Relay: how an inference worker streams tokens, to an edge proxy or to any other service.
 
 A generation is an append-only log of entries numbered 0, 1, 2, ... that the worker keeps. One entry is one token's
-text. Every index below counts entries of that log; a reader is an index into it. Entries are the answer, unless a
+text. Every index below counts entries of that log; a reader is an index into it. A log's ending counts as one more
+entry: who stands behind it has read all there is. Entries are the answer, unless a
 label says from some index on that they are something else: the model's reasoning, a tool call's arguments.
 """
 
@@ -270,23 +271,59 @@ class Continuation(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     NEXT_INDEX_FIELD_NUMBER: _builtins.int
+    GENERATION_ID_FIELD_NUMBER: _builtins.int
+    PIECES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """All text so far; the model goes on right behind it."""
     next_index: _builtins.int
     """The index of the first entry to make; `max_tokens` counts from entry 0, so what was used is used."""
+    generation_id: _builtins.str
+    """The id that the generation has had, and keeps. If the worker has one of that id, it is read instead of begun: two
+    edges that lost a worker need not know of each other.
+    """
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Piece]:
+        """Where in `text` readers may stand: who comes back to the generation can go on from there. In order; together all of it."""
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         next_index: _builtins.int = ...,
+        generation_id: _builtins.str = ...,
+        pieces: _abc.Iterable[Global___Piece] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_index", b"next_index", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation_id", b"generation_id", "next_index", b"next_index", "pieces", b"pieces", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Continuation: _TypeAlias = Continuation  # noqa: Y015
+
+@_typing.final
+class Piece(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHARS_FIELD_NUMBER: _builtins.int
+    NEXT_INDEX_FIELD_NUMBER: _builtins.int
+    chars: _builtins.int
+    """How many characters (Unicode code points) it has."""
+    next_index: _builtins.int
+    """The index behind it."""
+    def __init__(
+        self,
+        *,
+        chars: _builtins.int = ...,
+        next_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chars", b"chars", "next_index", b"next_index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Piece: _TypeAlias = Piece  # noqa: Y015
 
 @_typing.final
 class StreamChunk(_message.Message):
@@ -586,8 +623,9 @@ class Command(_message.Message):
 
     @_builtins.property
     def attach(self) -> Global___Attach:
-        """Read a generation that is there, from an index. Answered by Opened or Refused: NOT_FOUND when the id was never given
-        out here, OUT_OF_RANGE when it is gone, or no longer or not yet has that index.
+        """Read a generation that is there, from an index. Answered by Opened or Refused: NOT_FOUND when there never was one of
+        that id here, OUT_OF_RANGE when it is gone, INVALID_ARGUMENT when it does not have that index, FAILED_PRECONDITION
+        when it has ended and the index is behind its ending.
         """
 
     @_builtins.property
@@ -632,17 +670,21 @@ class Attach(_message.Message):
 
     GENERATION_ID_FIELD_NUMBER: _builtins.int
     NEXT_INDEX_FIELD_NUMBER: _builtins.int
+    WITH_BEGINNING_FIELD_NUMBER: _builtins.int
     generation_id: _builtins.str
     next_index: _builtins.int
+    with_beginning: _builtins.bool
+    """Have Opened tell how it began: for a reader that did not open it, and may have to move it to another worker."""
     def __init__(
         self,
         *,
         generation_id: _builtins.str = ...,
         next_index: _builtins.int = ...,
+        with_beginning: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation_id", b"generation_id", "next_index", b"next_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation_id", b"generation_id", "next_index", b"next_index", "with_beginning", b"with_beginning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -861,24 +903,54 @@ class Opened(_message.Message):
     STREAM_FIELD_NUMBER: _builtins.int
     GENERATION_ID_FIELD_NUMBER: _builtins.int
     NEXT_INDEX_FIELD_NUMBER: _builtins.int
+    BEGINNING_FIELD_NUMBER: _builtins.int
     stream: _builtins.int
     generation_id: _builtins.str
     next_index: _builtins.int
     """The index of the first entry that will come."""
+    @_builtins.property
+    def beginning(self) -> Global___Beginning:
+        """If it was asked for, and is not too long for a frame."""
+
     def __init__(
         self,
         *,
         stream: _builtins.int = ...,
         generation_id: _builtins.str = ...,
         next_index: _builtins.int = ...,
+        beginning: Global___Beginning | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["beginning", b"beginning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation_id", b"generation_id", "next_index", b"next_index", "stream", b"stream"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["beginning", b"beginning", "generation_id", b"generation_id", "next_index", b"next_index", "stream", b"stream"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Opened: _TypeAlias = Opened  # noqa: Y015
+
+@_typing.final
+class Beginning(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    request: _builtins.bytes
+    """What was asked for: a GenerateRequest, serialized. Kept only for generations with a resume window."""
+    text: _builtins.str
+    """All text before `next_index`."""
+    def __init__(
+        self,
+        *,
+        request: _builtins.bytes = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Beginning: _TypeAlias = Beginning  # noqa: Y015
 
 @_typing.final
 class Refused(_message.Message):

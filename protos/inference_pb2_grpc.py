@@ -71,7 +71,8 @@ class AIAgentServiceServicer:
     def Exchange(self, request_iterator, context):
         """Many generations on one call, for an edge. Upwards go commands; downwards come frames, each holding the new text
         of every stream that moved since the frame before. The first frame is a Hello. A frame comes at least every
-        5 s (`WORKER_HEARTBEAT_S`), so silence means trouble. When the call ends, each of its readers leaves its generation.
+        5 s (`WORKER_HEARTBEAT_S`), so silence means trouble. When the call breaks, its generations wait for a while
+        (`WORKER_REATTACH_WINDOW_S`) for the edge to come back; who means to leave says Detach.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -4,7 +4,8 @@ isort:skip_file
 The contract of Token Relay: how an inference worker streams tokens, to an edge proxy or to any other service.
 
 A generation is an append-only log of entries numbered 0, 1, 2, ... that the worker keeps. One entry is one token's
-text. Every index below counts entries of that log; a reader is an index into it. Entries are the answer, unless a
+text. Every index below counts entries of that log; a reader is an index into it. A log's ending counts as one more
+entry: who stands behind it has read all there is. Entries are the answer, unless a
 label says from some index on that they are something else: the model's reasoning, a tool call's arguments.
 """
 
@@ -44,7 +45,8 @@ class AIAgentServiceStub:
     Exchange: _grpc.StreamStreamMultiCallable[_inference_pb2.EdgeFrame, _inference_pb2.WorkerFrame]
     """Many generations on one call, for an edge. Upwards go commands; downwards come frames, each holding the new text
     of every stream that moved since the frame before. The first frame is a Hello. A frame comes at least every
-    5 s (`WORKER_HEARTBEAT_S`), so silence means trouble. When the call ends, each of its readers leaves its generation.
+    5 s (`WORKER_HEARTBEAT_S`), so silence means trouble. When the call breaks, its generations wait for a while
+    (`WORKER_REATTACH_WINDOW_S`) for the edge to come back; who means to leave says Detach.
     """
     CancelGeneration: _grpc.UnaryUnaryMultiCallable[_inference_pb2.CancelGenerationRequest, _inference_pb2.CancelGenerationResponse]
     """Stops a generation for all its readers. NOT_FOUND for an id that is unknown or gone."""
@@ -62,7 +64,8 @@ class AIAgentServiceAsyncStub(AIAgentServiceStub):
     Exchange: _aio.StreamStreamMultiCallable[_inference_pb2.EdgeFrame, _inference_pb2.WorkerFrame]  # type: ignore[assignment]
     """Many generations on one call, for an edge. Upwards go commands; downwards come frames, each holding the new text
     of every stream that moved since the frame before. The first frame is a Hello. A frame comes at least every
-    5 s (`WORKER_HEARTBEAT_S`), so silence means trouble. When the call ends, each of its readers leaves its generation.
+    5 s (`WORKER_HEARTBEAT_S`), so silence means trouble. When the call breaks, its generations wait for a while
+    (`WORKER_REATTACH_WINDOW_S`) for the edge to come back; who means to leave says Detach.
     """
     CancelGeneration: _aio.UnaryUnaryMultiCallable[_inference_pb2.CancelGenerationRequest, _inference_pb2.CancelGenerationResponse]  # type: ignore[assignment]
     """Stops a generation for all its readers. NOT_FOUND for an id that is unknown or gone."""
@@ -89,7 +92,8 @@ class AIAgentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_inference_pb2.WorkerFrame], _abc.AsyncIterator[_inference_pb2.WorkerFrame]]:
         """Many generations on one call, for an edge. Upwards go commands; downwards come frames, each holding the new text
         of every stream that moved since the frame before. The first frame is a Hello. A frame comes at least every
-        5 s (`WORKER_HEARTBEAT_S`), so silence means trouble. When the call ends, each of its readers leaves its generation.
+        5 s (`WORKER_HEARTBEAT_S`), so silence means trouble. When the call breaks, its generations wait for a while
+        (`WORKER_REATTACH_WINDOW_S`) for the edge to come back; who means to leave says Detach.
         """
 
     @_abc_1.abstractmethod

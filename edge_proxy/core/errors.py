@@ -12,6 +12,7 @@ from typing import NamedTuple
 class Code(StrEnum):
     """What clients can tell failures apart by."""
 
+    ENDED = "ENDED"
     INVALID_REQUEST = "INVALID_REQUEST"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     PERMISSION_DENIED = "PERMISSION_DENIED"
@@ -42,6 +43,7 @@ class Row(NamedTuple):
 
 
 ERRORS: dict[Code, Row] = {
+    Code.ENDED: Row(204, False, "All of the generation has been read."),
     Code.INVALID_REQUEST: Row(400, False, "The request is not valid."),
     Code.UNAUTHENTICATED: Row(401, False, "A valid API key is needed."),
     Code.PERMISSION_DENIED: Row(403, False, "This key may not do that."),
@@ -66,11 +68,16 @@ ERRORS: dict[Code, Row] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failure. Without a message of its own it has its code's."""
+    """One failure. Without a message of its own it has its code's.
+
+    `final`: the generation itself has ended by it, as its worker says; else this edge has given up on it, and it may be
+    had again.
+    """
 
     code: Code
     message: str = field(default="")
     wrong_field: str = ""
+    final: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.message:

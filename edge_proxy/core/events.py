@@ -83,6 +83,11 @@ class Finished:
     next_index: int
     outcome: Outcome
 
+    @property
+    def cursor(self) -> int:
+        """Where a reader stands who has got this: behind the ending, which counts as an entry."""
+        return self.next_index + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Failed:
@@ -90,6 +95,11 @@ class Failed:
 
     failure: Failure
     next_index: int
+
+    @property
+    def cursor(self) -> int:
+        """Where a reader stands who has got this: at the end of the text, unless there will never be more."""
+        return self.next_index + self.failure.final
 
 
 Event = Delta | Ping | Finished | Failed

@@ -13,7 +13,8 @@ framing. The pacer lets at most one delta out per batch interval; the first leav
     any       label                             same               -                                same
     any       end (Outcome)                     now                Finished with the text held      CLOSED
     any       end (Failure)                     now                Delta of text held, Failed       CLOSED
-    any       poll at the deadline              now                as end (Failure TIMEOUT)         CLOSED
+    any       poll at the deadline, or when     now                as end (Failure TIMEOUT)         CLOSED
+              nothing was pushed for too long
 
 Text is never lost, reordered or split: all text out equals all text in. Text of several labels leaves together, as a
 Delta of each. A writer that polls late gets one larger delta,
@@ -37,6 +38,8 @@ class Pacer:
         interval_s: At least so long between two deltas; 0 lets each out at once.
         ping_interval_s: A ping every so many seconds of the stream's life.
         timeout_s: The stream fails after so long.
+        first_token_s: It fails when nothing is pushed for so long from its beginning on.
+        gap_s: It fails when nothing is pushed for so long after something was.
         now: When the stream began.
     """
 
@@ -44,11 +47,15 @@ class Pacer:
         "_begin",
         "_chore_at",
         "_ending",
+        "_first_token_s",
         "_flush_at",
+        "_gap_s",
+        "_heard_at",
         "_held",
         "_interval_s",
         "_label",
         "_labelled",
+        "_look_at",
         "_next_flush",
         "_ping_at",
         "_ping_interval_s",
@@ -60,7 +67,16 @@ class Pacer:
         "next_index",
     )
 
-    def __init__(self, *, interval_s: float, ping_interval_s: float, timeout_s: float, now: float) -> None:
+    def __init__(
+        self,
+        *,
+        interval_s: float,
+        ping_interval_s: float,
+        timeout_s: float,
+        now: float,
+        first_token_s: float = inf,
+        gap_s: float = inf,
+    ) -> None:
         self.next_index = 0
         self.held_chars = 0
         self.closed = False  # the ending was polled; nothing follows
@@ -76,7 +92,12 @@ class Pacer:
         self._pings = 1  # the number of the next one
         self._ping_at = now + ping_interval_s
         self.deadline = now + timeout_s
-        self._chore_at = min(self._ping_at, self.deadline)  # what is due besides text
+        self._first_token_s = first_token_s
+        self._gap_s = gap_s
+        self._heard_at = now
+        # Silence is looked at when it could have lasted too long, not at each push.
+        self._look_at = now + min(first_token_s, gap_s)
+        self._chore_at = min(self._ping_at, self._look_at, self.deadline)  # what is due besides text
         self.due = self._chore_at  # when poll() has something to say
 
     def push(self, text: str, next_index: int, *, now: float) -> None:
@@ -89,6 +110,7 @@ class Pacer:
         self._held.append(text)
         self.held_chars += len(text)
         self.next_index = next_index
+        self._heard_at = now
 
     def label(self, label: Label) -> None:
         """Text from here on is something else."""
@@ -105,8 +127,13 @@ class Pacer:
         if self._flush_at != inf or self._ending is not None or soon < self._next_flush or soon >= self._chore_at:
             return None
         self.next_index = next_index
+        self._heard_at = now
         self._next_flush = now + self._interval_s
         return Delta(text, next_index, self._label)
+
+    def excuse(self, *, now: float) -> None:
+        """Nothing could be pushed until now: that is no silence."""
+        self._heard_at = now
 
     def end(self, ending: Outcome | Failure, *, now: float) -> None:
         """The generation is over. A second ending is ignored, because the first is what the client gets."""
@@ -117,7 +144,7 @@ class Pacer:
     def poll(self, *, now: float) -> list[Event]:
         """What is due at `now`, oldest first."""
         soon = now + ROUNDING_S
-        if soon >= self.deadline:
+        if soon >= self.deadline or (soon >= self._look_at and self._silent(now)):
             self.end(Failure(Code.TIMEOUT), now=now)
         if self._ending is not None:
             return self._close(self._ending)
@@ -131,13 +158,19 @@ class Pacer:
         self.due = self._flush_at if self._flush_at < self._chore_at else self._chore_at
         return events
 
+    def _silent(self, now: float) -> bool:
+        """Whether nothing was pushed for too long; else when to look again."""
+        self._look_at = self._heard_at + (self._gap_s if self.next_index else self._first_token_s)
+        self._chore_at = min(self._ping_at, self._look_at, self.deadline)
+        return self._look_at <= now + ROUNDING_S
+
     def _ping(self, now: float) -> Ping:
         """Multiples of the interval since the beginning, however late this poll is; those missed are skipped."""
         self._pings = max(self._pings, int((now - self._begin) / self._ping_interval_s))
         while self._ping_at <= now + ROUNDING_S:  # once, or twice where the division was rounded down
             self._pings += 1
             self._ping_at = self._begin + self._pings * self._ping_interval_s
-        self._chore_at = min(self._ping_at, self.deadline)
+        self._chore_at = min(self._ping_at, self._look_at, self.deadline)
         return Ping()
 
     def _take(self) -> list[Delta]:

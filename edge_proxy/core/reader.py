@@ -36,7 +36,8 @@ class Source(Protocol):
 
 
 class Opened(NamedTuple):
-    """A generation that a worker has taken on."""
+    """A generation that a worker has taken on. `before` is what it said before the reader came, if that is known."""
 
     generation_id: str
     source: Source
+    before: str = ""

@@ -31,7 +31,7 @@ class Turn:
     model: str
     headers: tuple[tuple[bytes, bytes], ...] = sse.HEADERS
 
-    def encoder(self, generation_id: str, index: int = 0) -> "TurnEncoder":
+    def encoder(self, generation_id: str, index: int = 0, before: str = "") -> "TurnEncoder":
         """See `Dialect`."""
         return TurnEncoder(self, generation_id)
 
@@ -70,7 +70,7 @@ class TurnEncoder:
             case Failed():
                 failure = event.failure
                 metadata = {"code": failure.code, "retryable": failure.retryable}
-                return self._event(event.next_index, "error", error=failure.message, metadata=metadata)
+                return self._event(event.cursor, "error", error=failure.message, metadata=metadata)
             case _:
                 assert_never(event)
 
@@ -91,7 +91,7 @@ class TurnEncoder:
             "completion_tokens": usage.completion_tokens,
         }
         return self._event(
-            end.next_index,
+            end.cursor,
             "done",
             reply_id=self._turn.reply_id,
             metadata=metadata,

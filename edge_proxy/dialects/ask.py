@@ -26,9 +26,9 @@ class AskEncoder:
 
     __slots__ = ("_generation_id", "_texts")
 
-    def __init__(self, generation_id: str) -> None:
+    def __init__(self, generation_id: str, before: str) -> None:
         self._generation_id = generation_id
-        self._texts: list[str] = []
+        self._texts = [before]
 
     def begin(self) -> bytes:
         """A comment, which every SSE reader skips."""
@@ -46,9 +46,9 @@ class AskEncoder:
             case Finished():
                 rest = self._delta(event.text, event.next_index) if event.text else b""
                 answer = sse.quote("".join(self._texts))
-                return rest + self._event(event.next_index, f'{{"type":"end","answer":{answer},{_outcome(event)}')
+                return rest + self._event(event.cursor, f'{{"type":"end","answer":{answer},{_outcome(event)}')
             case Failed():
-                return self._event(event.next_index, _json({"type": "error"} | native.failed(event)))
+                return self._event(event.cursor, _json({"type": "error"} | native.failed(event)))
             case _:
                 assert_never(event)
 
@@ -60,9 +60,9 @@ class AskEncoder:
         return f"id: {self._generation_id}.{next_index}\ndata: {data}\n\n".encode("ascii")
 
 
-def encoder(generation_id: str, index: int = 0) -> AskEncoder:
+def encoder(generation_id: str, index: int = 0, before: str = "") -> AskEncoder:
     """An encoder for one stream, which has one answer."""
-    return AskEncoder(generation_id)
+    return AskEncoder(generation_id, before)
 
 
 def end(generation_id: str, usages: Sequence[Usage]) -> bytes:

@@ -24,8 +24,11 @@ class Dialect(Protocol):
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """Of a stream."""
 
-    def encoder(self, generation_id: str, index: int = 0) -> Encoder:
-        """An encoder for one answer of a stream. The id is that of the first answer's generation, in all of them."""
+    def encoder(self, generation_id: str, index: int = 0, before: str = "") -> Encoder:
+        """An encoder for one answer of a stream. The id is that of the first answer's generation, in all of them.
+
+        `before` is the text of the answer that the client has had already.
+        """
 
     def end(self, generation_id: str, usages: Sequence[Usage]) -> bytes:
         """What is written once, after the last answer has finished; nothing is after a failure."""

@@ -40,9 +40,9 @@ class JsonLinesEncoder:
             case Ping():
                 return f'{{"type":"ping",{native.ping(unix_s)[1:]}\n'.encode("ascii")
             case Finished():
-                return self._line("message", event.next_index, native.final(event))
+                return self._line("message", event.cursor, native.final(event))
             case Failed():
-                return self._line("error", event.next_index, native.error(event))
+                return self._line("error", event.cursor, native.error(event))
             case _:
                 assert_never(event)
 
@@ -50,7 +50,7 @@ class JsonLinesEncoder:
         return f'{{"type":"{kind}","id":"{self._generation_id}.{next_index}",{data[1:]}\n'.encode("ascii")
 
 
-def encoder(generation_id: str, index: int = 0) -> JsonLinesEncoder:
+def encoder(generation_id: str, index: int = 0, before: str = "") -> JsonLinesEncoder:
     """An encoder for one stream, which has one answer."""
     return JsonLinesEncoder(generation_id)
 

@@ -5,8 +5,9 @@
     data: {"delta":"Hello","isFinal":false}
 
 An event's id is `<generation id>.<next index>`: where in the generation's log its text ends, so that any edge can go on
-from there. `isFinal` is true exactly once, on the last event of a success; `error` is the last event of a failure.
-What is not the answer has a member of its own and an empty `delta`: who adds up deltas gets the answer and no more.
+from there. The generation's ending counts as an entry of the log, so its id is one more. `isFinal` is true exactly
+once, on the last event of a success; `error` is the last event of a failure. What is not the answer has a member of its
+own and an empty `delta`: who adds up deltas gets the answer and no more.
 Refusals before the stream are problem details (RFC 9457).
 """
 
@@ -37,24 +38,23 @@ class NativeEncoder:
 
     def encode(self, event: Event, *, unix_s: float) -> bytes:
         """One SSE event."""
+        if type(event) is Delta and event[2] is ANSWER:  # its label: of all events, this one is made most
+            message = f'{self._message}.{event[1]}\ndata: {{"delta":{quote(event[0])},"isFinal":false}}\n\n'
+            return message.encode("ascii")  # as sse.event would write it
         match event:
-            case Delta(text, next_index, label) if label is ANSWER:
-                # As sse.event would write it: of all events, this one is made most.
-                event_ = f'{self._message}.{next_index}\ndata: {{"delta":{quote(text)},"isFinal":false}}\n\n'
-                return event_.encode("ascii")
             case Delta():
                 return sse.event("message", delta(event), f"{self._generation_id}.{event.next_index}")
             case Ping():
                 return sse.event("ping", ping(unix_s))
             case Finished():
-                return sse.event("message", final(event), f"{self._generation_id}.{event.next_index}")
+                return sse.event("message", final(event), f"{self._generation_id}.{event.cursor}")
             case Failed():
-                return sse.event("error", error(event), f"{self._generation_id}.{event.next_index}")
+                return sse.event("error", error(event), f"{self._generation_id}.{event.cursor}")
             case _:
                 assert_never(event)
 
 
-def encoder(generation_id: str, index: int = 0) -> NativeEncoder:
+def encoder(generation_id: str, index: int = 0, before: str = "") -> NativeEncoder:
     """An encoder for one stream, which has one answer."""
     return NativeEncoder(generation_id)
 

@@ -1,6 +1,7 @@
 """What a client of the native dialect sends, as a JSON body or as a query string."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import isfinite
 from typing import Annotated, Any, Literal
 
@@ -93,7 +94,9 @@ def parse_query(data: Mapping[str, str], *, resume_window_s: float) -> Generatio
         Refused: INVALID_REQUEST, naming the field.
     """
     query = validate(GenerateQuery, data, strings=True)
-    return _request(query, [] if query.stop is None else [query.stop], resume_window_s)
+    request = _request(query, [] if query.stop is None else [query.stop], resume_window_s)
+    # `EventSource` reconnects by itself: unless told otherwise, there is to be something to come back to.
+    return request if query.resumable is False else replace(request, resume_window_s=resume_window_s)
 
 
 def _request(body: SamplingBody, stop: list[str], resume_window_s: float, **more: Any) -> GenerationRequest:

@@ -60,7 +60,7 @@ class Answer:
     include_usage: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = HEADERS
 
-    def encoder(self, generation_id: str, index: int = 0) -> "ChoiceEncoder":
+    def encoder(self, generation_id: str, index: int = 0, before: str = "") -> "ChoiceEncoder":
         """See `Dialect`."""
         return ChoiceEncoder(self, generation_id, index)
 
@@ -125,9 +125,9 @@ class ChoiceEncoder:
 
     def encode(self, event: Event, *, unix_s: float) -> bytes:
         """One chunk, a comment, or an error."""
+        if type(event) is Delta and event.label.channel is Channel.ANSWER:  # made most, and `match` is slow to find it
+            return self._piece(self._answer.shape.choice(event.text))
         match event:
-            case Delta(text, _, label) if label.channel is Channel.ANSWER:
-                return self._piece(self._answer.shape.choice(text))
             case Delta():
                 other = self._other(event) if self._answer.shape.chat else ""
                 return self._piece(other) if other else b""

@@ -14,6 +14,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge_proxy.core.cursor import Cursor
+from edge_proxy.core.cursor import parse as parse_cursor
 from edge_proxy.core.errors import Failure, Refused, invalid
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.core.sse import LAST_EVENT_ID_CHARS
@@ -44,7 +46,7 @@ class Resume:
     """Go on with a generation after that event, and call it `ref`."""
 
     ref: str
-    last_event_id: str
+    cursor: Cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,6 @@ def _asked(kind: object, ref: str, data: dict[str, Any], resume_window_s: float)
             validate(CancelBody, data)
             return Cancel(ref)
         case "resume":
-            return Resume(ref, validate(ResumeBody, data).last_event_id)
+            return Resume(ref, parse_cursor(validate(ResumeBody, data).last_event_id))
         case _:
             raise invalid("type", "The type of a frame is generate, cancel or resume.")

@@ -28,9 +28,9 @@ class StagedEncoder:
 
     __slots__ = ("_answer", "_generation_id", "_results")
 
-    def __init__(self, generation_id: str) -> None:
+    def __init__(self, generation_id: str, before: str) -> None:
         self._generation_id = generation_id
-        self._answer: list[str] = []
+        self._answer = [before]
         self._results: list[Delta] = []
 
     def begin(self) -> bytes:
@@ -47,9 +47,9 @@ class StagedEncoder:
             case Finished():
                 rest = self._delta(Delta(event.text, event.next_index)) if event.text else b""
                 complete = self._event(event.next_index, {"type": "complete", "data": self._complete(event)})
-                return rest + complete + self._event(event.next_index, {"type": "done"})
+                return rest + complete + self._event(event.cursor, {"type": "done"})
             case Failed():
-                return self._event(event.next_index, {"type": "error"} | native.failed(event))
+                return self._event(event.cursor, {"type": "error"} | native.failed(event))
             case _:
                 assert_never(event)
 
@@ -90,9 +90,9 @@ def joined(deltas: Sequence[Delta]) -> list[str]:
     return texts
 
 
-def encoder(generation_id: str, index: int = 0) -> StagedEncoder:
+def encoder(generation_id: str, index: int = 0, before: str = "") -> StagedEncoder:
     """An encoder for one stream, which has one answer."""
-    return StagedEncoder(generation_id)
+    return StagedEncoder(generation_id, before)
 
 
 def end(generation_id: str, usages: Sequence[Usage]) -> bytes:

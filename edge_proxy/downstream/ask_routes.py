@@ -1,13 +1,16 @@
 """The ask endpoint: a question in, typed events out; by POST, or for `EventSource` by GET."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from edge_proxy.core.request import GenerationRequest
 from edge_proxy.dialects import ask
 from edge_proxy.dialects.ask_request import AskBody, parse_ask
 from edge_proxy.downstream.body import read_json, read_query
 from edge_proxy.downstream.problems import RESPONSES
+from edge_proxy.downstream.resuming import openings
 from edge_proxy.downstream.schemas import body_schema, query_schema
 from edge_proxy.downstream.sse_endpoint import SSEResponse
 from edge_proxy.downstream.streams import Streams
@@ -21,8 +24,14 @@ STREAM: dict[int | str, dict[str, Any]] = {
 }
 
 
-def add_ask_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int) -> None:
+def add_ask_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int, resume_window_s: float) -> None:
     """Have the app answer it with these streams."""
+
+    async def body(request: Request) -> GenerationRequest:
+        return parse_ask(await read_json(request, max_bytes=max_body_bytes))
+
+    async def query(request: Request) -> GenerationRequest:
+        return replace(parse_ask(read_query(request), strings=True), resume_window_s=resume_window_s)
 
     @app.post(
         PATH,
@@ -33,8 +42,7 @@ def add_ask_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int) -> No
     )
     async def ask_stream(request: Request) -> Response:
         """Answer a question, streamed."""
-        body = await read_json(request, max_bytes=max_body_bytes)
-        return SSEResponse(streams.open([parse_ask(body)]), ask)
+        return SSEResponse(await openings(request, streams, body), ask)
 
     @app.get(
         PATH,
@@ -45,4 +53,4 @@ def add_ask_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int) -> No
     )
     async def ask_stream_for_event_source(request: Request) -> Response:
         """Answer a question, streamed, for `EventSource`."""
-        return SSEResponse(streams.open([parse_ask(read_query(request), strings=True)]), ask)
+        return SSEResponse(await openings(request, streams, query), ask)

@@ -6,6 +6,7 @@ the worker is asked and while a write waits for a slow client.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from starlette.responses import Response
@@ -15,7 +16,7 @@ from edge_proxy.core.errors import Code, Refused
 from edge_proxy.downstream.opening import Opening
 
 
-class GenerationResponse(Response):
+class GenerationResponse(Response, ABC):
     """A response of one generation or several, of which the first gives it its id."""
 
     def __init__(self, openings: Sequence[Opening]) -> None:
@@ -37,13 +38,13 @@ class GenerationResponse(Response):
                 opening.close()
             gone.cancel()
 
+    @abstractmethod
     async def respond(self, generation_id: str, scope: Scope, send: Send) -> None:
         """Send the response, once all its generations are open.
 
         Raises:
             Refused: Nothing has been sent, and nothing will be but this.
         """
-        raise NotImplementedError
 
     def _leave(self, _: object) -> None:
         for opening in self.openings:

@@ -4,11 +4,13 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
+from edge_proxy.core.request import GenerationRequest
 from edge_proxy.dialects import json_lines, native
 from edge_proxy.dialects.base import Dialect
 from edge_proxy.dialects.native_request import GenerateBody, GenerateQuery, parse_body, parse_query
 from edge_proxy.downstream.body import read_json, read_query
 from edge_proxy.downstream.problems import RESPONSES
+from edge_proxy.downstream.resuming import openings
 from edge_proxy.downstream.schemas import body_schema, query_schema
 from edge_proxy.downstream.sse_endpoint import SSEResponse
 from edge_proxy.downstream.streams import Streams
@@ -28,6 +30,12 @@ STREAM: dict[int | str, dict[str, Any]] = {
 def add_native_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int, resume_window_s: float) -> None:
     """Have the app answer them with these streams."""
 
+    async def body(request: Request) -> GenerationRequest:
+        return parse_body(await read_json(request, max_bytes=max_body_bytes), resume_window_s=resume_window_s)
+
+    async def query(request: Request) -> GenerationRequest:
+        return parse_query(read_query(request), resume_window_s=resume_window_s)
+
     @app.post(
         PATH,
         response_class=Response,
@@ -36,9 +44,8 @@ def add_native_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int, re
         openapi_extra={"requestBody": body_schema(GenerateBody)},
     )
     async def generate(request: Request) -> Response:
-        """Generate text from a prompt or messages, streamed."""
-        body = await read_json(request, max_bytes=max_body_bytes)
-        return SSEResponse(streams.open([parse_body(body, resume_window_s=resume_window_s)]), _spelled(request))
+        """Generate text from a prompt or messages, streamed; or go on from `Last-Event-ID`."""
+        return SSEResponse(await openings(request, streams, body), _spelled(request))
 
     @app.get(
         PATH,
@@ -48,9 +55,12 @@ def add_native_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int, re
         openapi_extra={"parameters": query_schema(GenerateQuery)},
     )
     async def generate_for_event_source(request: Request) -> Response:
-        """Generate text from a prompt, streamed, for `EventSource`."""
-        asked = parse_query(read_query(request), resume_window_s=resume_window_s)
-        return SSEResponse(streams.open([asked]), _spelled(request))
+        """Generate text from a prompt, streamed, for `EventSource`; or go on from `Last-Event-ID`."""
+        return SSEResponse(await openings(request, streams, query), _spelled(request))
+
+
+def add_stop_route(app: FastAPI, streams: Streams) -> None:
+    """Have the app stop generations."""
 
     @app.delete(
         "/api/v1/ai/generations/{generation_id}",

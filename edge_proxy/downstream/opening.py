@@ -20,10 +20,11 @@ class Opening:
         on_done: Called once, when it is over in whatever way.
     """
 
-    __slots__ = ("_on_done", "_open_source", "stream")
+    __slots__ = ("_on_done", "_open_source", "before", "stream")
 
     def __init__(self, stream: Stream, open_source: Open, on_done: Callable[[], None]) -> None:
         self.stream = stream
+        self.before = ""  # what the client has had already, once it is open
         self._open_source = open_source
         self._on_done = on_done
 
@@ -44,6 +45,7 @@ class Opening:
             stream.on_fail = None
             del patience  # it knows the task, which keeps its exception, and that this frame: a cycle
         stream.attach(opened.source)  # which is left in the end, whatever becomes of the response
+        self.before = opened.before
         return opened.generation_id
 
     def close(self) -> None:

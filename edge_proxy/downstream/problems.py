@@ -35,6 +35,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 def response(failure: Failure, request: HTTPConnection) -> Response:
     """The response that says `failure`, in the words of the address that was asked."""
+    if failure.code is Code.ENDED:  # the one way to tell `EventSource` not to come back
+        return Response(status_code=failure.status)
     headers = {"retry-after": str(RETRY_AFTER_S)} if failure.status in (429, 503) else {}
     if request.url.path.startswith(OPENAI_PATHS):
         media_type, body = openai.refusal(failure)

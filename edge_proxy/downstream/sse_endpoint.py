@@ -28,7 +28,9 @@ class SSEResponse(GenerationResponse):
         """See `GenerationResponse`."""
         headers = [*self._dialect.headers, (b"x-generation-id", generation_id.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        encoders = [self._dialect.encoder(generation_id, index) for index in range(len(self.openings))]
+        encoders = [
+            self._dialect.encoder(generation_id, index, opening.before) for index, opening in enumerate(self.openings)
+        ]
         begin = b"".join([encoder.begin() for encoder in encoders])
         await send({"type": "http.response.body", "body": begin, "more_body": True})
         # Without a wire it is another server than ours; without chunks, a client of old.

@@ -119,6 +119,8 @@ class Stream:
     def take(self, now: float) -> list[Event]:
         """The events that are due at `now`."""
         pacer, asked = self._pacer, self._asked
+        if self._paused:
+            pacer.excuse(now=now)
         events = pacer.poll(now=now)
         if pacer.closed and events:
             self.ending = events[-1]

@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Refused
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest
-from edge_proxy.downstream.opening import Opening
+from edge_proxy.downstream.opening import Open, Opening
 from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
 
@@ -21,16 +23,22 @@ class Streams:
     Args:
         admit: The request on the server's terms, or Refused; `release` follows when its stream has ended.
         open_source: Starts a generation for a reader.
+        attach_source: Has a reader read the generation of that id, from an index on.
         cancel: Stops the generation of that id.
         ping_interval_s: Between two pings.
+        first_token_s: A stream whose worker says nothing for so long at first fails.
+        gap_s: And one whose worker says nothing for so long later.
         ticker: Wakes streams.
     """
 
     admit: Callable[[GenerationRequest], GenerationRequest]
     release: Callable[[], None]
     open_source: Callable[[GenerationRequest, Reader], Awaitable[Opened]]
+    attach_source: Callable[[str, int, GenerationRequest, Reader], Awaitable[Opened]]
     cancel: Callable[[str], Awaitable[None]]
     ping_interval_s: float
+    first_token_s: float
+    gap_s: float
     ticker: Ticker
     _streams: set[Stream] = field(default_factory=set)
 
@@ -50,13 +58,29 @@ class Streams:
             raise
         return openings
 
+    def resume(self, cursor: Cursor) -> list[Opening]:
+        """Admit a stream that goes on with a generation that is there, and say how to open it.
+
+        Raises:
+            Refused: It may not start.
+        """
+        request = self.admit(GenerationRequest())
+        attach = partial(self.attach_source, *cursor, request)
+        return [self._opening(request, attach, next_index=cursor.next_index)]
+
     def _open_one(self, request: GenerationRequest) -> Opening:
+        return self._opening(request, lambda reader: self.open_source(request, reader))
+
+    def _opening(self, request: GenerationRequest, open_source: Open, *, next_index: int = 0) -> Opening:
         pacer = Pacer(
             interval_s=DISTANCE * (request.batch_interval_s or 0.0),
             ping_interval_s=self.ping_interval_s,
             timeout_s=request.timeout_s or 0.0,
+            first_token_s=self.first_token_s,
+            gap_s=self.gap_s,
             now=self.ticker.now(),
         )
+        pacer.next_index = next_index  # where an ending stands that comes without any text
         stream = Stream(pacer, self.ticker)
         self._streams.add(stream)
 
@@ -64,7 +88,7 @@ class Streams:
             self._streams.discard(stream)
             self.release()
 
-        return Opening(stream, lambda reader: self.open_source(request, reader), done)
+        return Opening(stream, open_source, done)
 
     def fail_all(self, code: Code) -> None:
         """End every stream, in its own words."""

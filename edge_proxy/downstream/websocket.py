@@ -23,7 +23,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -127,19 +127,18 @@ class Socket:
 
     def _carry_out(self, asked: Asked) -> None:
         match asked:
-            case Generate():
-                self._begin(asked)
+            case Generate(ref, request):
+                self._begin(ref, lambda: self._streams.open([request]), kept=request.resume_window_s > 0)
             case Cancel(ref):
                 self._cancel(ref)
-            case Resume(ref):  # a generation that is held by its worker would be attached to here
-                self._refuse(Failure(Code.NOT_SUPPORTED, "Streams can not be resumed on a socket yet."), ref)
+            case Resume(ref, cursor):
+                self._begin(ref, lambda: self._streams.resume(cursor), kept=True)
             case Wrong(ref, failure):
                 self._refuse(failure, ref)
             case _:
                 assert_never(asked)
 
-    def _begin(self, asked: Generate) -> None:
-        ref = asked.ref
+    def _begin(self, ref: str, start: Callable[[], list[Opening]], *, kept: bool) -> None:
         if ref in self._running:
             self._refuse(Failure(Code.CONFLICT, "A generation of that ref still runs.", "ref"), ref)
         elif len(self._running) >= self._max_streams:
@@ -147,11 +146,11 @@ class Socket:
             self._refuse(Failure(Code.OVERLOADED, message), ref)
         else:
             try:
-                [opening] = self._streams.open([asked.request])
+                [opening] = start()
             except Refused as refused:
                 self._refuse(refused.failure, ref)
                 return
-            running = self._running[ref] = Running(opening, kept=asked.request.resume_window_s > 0)
+            running = self._running[ref] = Running(opening, kept=kept)
             self._start(self._generate(ref, running))
 
     def _cancel(self, ref: str) -> None:

@@ -7,15 +7,19 @@ An open is answered by the worker with Opened or Refused, before the client's re
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Outcome
 from edge_proxy.core.reader import Reader
-from edge_proxy.upstream.translate import to_ending, to_failure, to_label
+from edge_proxy.upstream.said import Said
+from edge_proxy.upstream.translate import to_ending, to_label, to_refusal
 from protos import inference_pb2 as pb
 
-Answer = Callable[[str | Failure], None]
+Answer = Callable[[pb.Opened | Failure], None]
+OnLost = Callable[
+    [int, Failure], None
+]  # the index that was reached, and what the reader is to be told if nothing helps
 Row = tuple[int, str, int]  # a stream's number, its new text, and the index behind it
 
 
@@ -25,7 +29,32 @@ class Route:
 
     reader: Reader
     answer: Answer | None  # who waits to hear that it is open
-    next_index: int = field(default=0)
+    said: Said | None = None  # where its text is kept
+    on_lost: OnLost | None = None  # who takes it from here when the worker is lost
+    next_index: int = 0
+    attaching: bool = False  # the generation is there already, or was
+
+
+class NumberedSource:
+    """A stream of an exchange, for who reads it."""
+
+    __slots__ = ("_exchange", "_number")
+
+    def __init__(self, exchange: "Exchange", number: int) -> None:
+        self._exchange = exchange
+        self._number = number
+
+    def pause(self) -> None:
+        """See `Source`."""
+        self._exchange.pause(self._number)
+
+    def resume(self) -> None:
+        """See `Source`."""
+        self._exchange.resume(self._number)
+
+    def leave(self) -> None:
+        """See `Source`."""
+        self._exchange.leave(self._number)
 
 
 class Exchange:
@@ -46,16 +75,21 @@ class Exchange:
         """How many streams there are."""
         return len(self._routes)
 
-    def open(self, request: pb.GenerateRequest, reader: Reader, answer: Answer, *, interval_s: float = 0.0) -> int:
-        """Start a generation for `reader`, who wants text every so often; `answer` gets its id, or why there is none.
+    def open(self, request: pb.GenerateRequest, route: Route, *, interval_s: float = 0.0) -> int:
+        """Start a generation for a reader who wants text every so often; the route's `answer` is told what comes of it.
 
         Returns:
             The stream's number.
         """
-        self._last_number += 1
-        number = self._last_number
-        self._routes[number] = Route(reader, answer)
+        number = self._number(route)
         self._command(pb.Command(stream=number, open=request, interval_ms=round(1000 * interval_s)))
+        return number
+
+    def attach(self, attach: pb.Attach, route: Route, *, interval_s: float = 0.0) -> int:
+        """The same for a generation that is there."""
+        route.attaching = True
+        number = self._number(route)
+        self._command(pb.Command(stream=number, attach=attach, interval_ms=round(1000 * interval_s)))
         return number
 
     def pause(self, number: int) -> None:
@@ -89,9 +123,9 @@ class Exchange:
         for opened in frame.opened:
             self._opened(opened)
         for refused in frame.refused:
-            self._end(
-                refused.stream, to_failure(refused.status.code, refused.status.message, refused.status.field), now
-            )
+            route = self._routes.get(refused.stream)
+            attaching = route is not None and route.attaching
+            self._end(refused.stream, to_refusal(refused.status, attaching=attaching), now)
         routes = self._routes
         # The hot path: a row per stream that moved, and nothing else in the edge is done as often.
         rows: Iterable[Row] = zip(frame.text_stream, frame.text, frame.text_next_index, strict=True)
@@ -105,19 +139,27 @@ class Exchange:
                     self._command(pb.Command(stream=number, detach=pb.Detach()))
                     continue
                 route.next_index = index
+                if route.said is not None:
+                    route.said.rows.append((text, index))
                 route.reader.push(text, index, now=now)
         for ending in frame.endings:
             self._end(ending.stream, to_ending(ending), now)
 
+    def compact(self) -> None:
+        """Keep what has been said in less memory; to be called now and then."""
+        for route in self._routes.values():
+            if route.said is not None:
+                route.said.compact()
+
     def lost(self, *, now: float) -> None:
-        """The call is over: every stream ends, with as many tokens as it has."""
+        """The call is over: every stream ends, with as many tokens as it has, or is taken on by who cares for it."""
         routes, self._routes = self._routes, {}
         for route in routes.values():
             if route.answer:
                 route.answer(Failure(Code.WORKER_UNAVAILABLE))
             else:
                 message = f"The worker went away after {route.next_index} tokens."
-                route.reader.end(Failure(Code.WORKER_LOST, message), now=now)
+                _lose(route, Failure(Code.WORKER_LOST, message), now)
 
     def _labelled(self, rows: Iterable[Row], labels: Iterable[pb.RowLabel]) -> Iterator[Row]:
         """The same rows; before one that has a label, its reader is told."""
@@ -125,8 +167,15 @@ class Exchange:
         for place, row in enumerate(rows):
             route = self._routes.get(row[0]) if place in at else None
             if route:
+                if route.said:
+                    route.said.plain = False
                 route.reader.label(to_label(at[place]))
             yield row
+
+    def _number(self, route: Route) -> int:
+        self._last_number += 1
+        self._routes[self._last_number] = route
+        return self._last_number
 
     def _command(self, command: pb.Command) -> None:
         self._commands.append(command)
@@ -137,13 +186,22 @@ class Exchange:
         if route and route.answer:
             route.next_index = opened.next_index
             answer, route.answer = route.answer, None
-            answer(opened.generation_id)
+            answer(opened)
 
     def _end(self, number: int, ending: Outcome | Failure, now: float) -> None:
         route = self._routes.pop(number, None)
         if route is None:
             return
-        if route.answer is None:
+        if route.answer is None and isinstance(ending, Failure) and ending.code is Code.WORKER_UNAVAILABLE:
+            _lose(route, ending, now)  # it shuts down, and could not wait for this one
+        elif route.answer is None:
             route.reader.end(ending, now=now)
         else:  # an end instead of a beginning
             route.answer(ending if isinstance(ending, Failure) else Failure(Code.BAD_UPSTREAM))
+
+
+def _lose(route: Route, failure: Failure, now: float) -> None:
+    if route.on_lost:
+        route.on_lost(route.next_index, failure)
+    else:
+        route.reader.end(failure, now=now)

@@ -9,36 +9,22 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
 from edge_proxy.core.errors import Code, Failure, Refused
-from edge_proxy.core.reader import Opened, Reader
-from edge_proxy.upstream.exchange import Exchange
+from edge_proxy.core.reader import Source
+from edge_proxy.upstream.channel import make_channel
+from edge_proxy.upstream.exchange import Exchange, NumberedSource, Route
 from edge_proxy.upstream.translate import to_failure
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
 
 log = logging.getLogger(__name__)
 
-CHANNEL_OPTIONS = (
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),  # becomes TCP_USER_TIMEOUT: finds a cut link
-    ("grpc.http2.ping_timeout_ms", 5_000),  # finds a stopped peer, which the line above does not
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 250),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-    # Small windows, so that a slow edge makes the worker wait. The defaults hold a hundred thousand tokens.
-    ("grpc.http2.bdp_probe", 0),
-    ("grpc.http2.lookahead_bytes", 65_536),
-    ("grpc.max_receive_message_length", 262_144),
-    # Each link has its own connection: a lost one takes no other with it.
-    ("grpc.use_local_subchannel_pool", 1),
-)
 BREATH_S = 0.002  # between two frames of commands: those of a burst share one
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
@@ -53,26 +39,11 @@ class LinkTimers:
     answer_s: float  # to say whether a generation is opened
 
 
-class NumberedSource:
-    """A stream of an exchange, for who reads it."""
+class Answered(NamedTuple):
+    """What a worker says of a generation that it has opened, and the way to it."""
 
-    __slots__ = ("_exchange", "_number")
-
-    def __init__(self, exchange: Exchange, number: int) -> None:
-        self._exchange = exchange
-        self._number = number
-
-    def pause(self) -> None:
-        """See `Source`."""
-        self._exchange.pause(self._number)
-
-    def resume(self) -> None:
-        """See `Source`."""
-        self._exchange.resume(self._number)
-
-    def leave(self) -> None:
-        """See `Source`."""
-        self._exchange.leave(self._number)
+    opened: pb.Opened
+    source: Source
 
 
 class WorkerLink:
@@ -87,33 +58,53 @@ class WorkerLink:
         self._wake = asyncio.Event()
         self._exchange = Exchange(self._wake.set)
         self._interval_percent = 100
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._awaited: list[asyncio.Future[bool]] = []  # who wants to know what comes of connecting
+        self.silent = False  # it was lost last because it said nothing, which takes long to try again
+        self._channel = make_channel(address)
         self._stub = rpc.AIAgentServiceStub(self._channel)
+
+    @property
+    def connected(self) -> bool:
+        """It has said hello, and is not lost."""
+        return bool(self.worker_id)
 
     @property
     def ready(self) -> bool:
         """It is connected and takes new generations."""
-        return bool(self.worker_id) and not self.load.draining
+        return self.connected and not self.load.draining
 
     @property
     def streams(self) -> int:
         """How many streams this edge reads from it."""
         return len(self._exchange)
 
-    async def open(self, request: pb.GenerateRequest, reader: Reader, *, interval_s: float = 0.0) -> Opened:
+    async def open(self, request: pb.GenerateRequest, route: Route, *, interval_s: float = 0.0) -> Answered:
         """Start a generation for a reader who wants text every so often.
 
         Raises:
             Refused: The worker does not take it, is lost, or does not answer in time.
         """
-        answered: asyncio.Future[str | Failure] = asyncio.get_running_loop().create_future()
         exchange = self._exchange
+        return await self._answered(exchange, route, lambda: exchange.open(request, route, interval_s=interval_s))
 
-        def on_answer(answer: str | Failure) -> None:
+    async def attach(self, attach: pb.Attach, route: Route, *, interval_s: float = 0.0) -> Answered:
+        """Read a generation that is there.
+
+        Raises:
+            Refused: The worker does not have it, or not so; it is lost, or does not answer in time.
+        """
+        exchange = self._exchange
+        return await self._answered(exchange, route, lambda: exchange.attach(attach, route, interval_s=interval_s))
+
+    async def _answered(self, exchange: Exchange, route: Route, ask: Callable[[], int]) -> Answered:
+        answered: asyncio.Future[pb.Opened | Failure] = asyncio.get_running_loop().create_future()
+
+        def on_answer(answer: pb.Opened | Failure) -> None:
             if not answered.done():  # cancelled, or timed out in this very turn of the loop
                 answered.set_result(answer)
 
-        number = exchange.open(request, reader, on_answer, interval_s=interval_s)
+        route.answer = on_answer
+        number = ask()
         try:
             async with asyncio.timeout(self._timers.answer_s):
                 answer = await answered
@@ -125,7 +116,15 @@ class WorkerLink:
             raise
         if isinstance(answer, Failure):
             raise Refused(answer)
-        return Opened(answer, NumberedSource(exchange, number))
+        return Answered(answer, NumberedSource(exchange, number))
+
+    async def returned(self) -> bool:
+        """Wait for what comes of the next attempt to connect: whether it is there again."""
+        if not self.connected:
+            attempt: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self._awaited.append(attempt)
+            return await attempt
+        return True
 
     def stretch(self, percent: int) -> None:
         """Have all streams' intervals count so many percent, those to come included."""
@@ -164,6 +163,7 @@ class WorkerLink:
 
     async def _converse(self) -> bool:
         """One call, until it ends. Whether the worker said hello."""
+        self.silent = False
         call: Any = self._stub.Exchange()  # stubs do not know its read() and write()
         writing = asyncio.create_task(self._write(call))
         try:
@@ -171,6 +171,7 @@ class WorkerLink:
                 await self._greet(call)
             await self._read(call)
         except TimeoutError:
+            self.silent = True
             log.warning("The worker at %s is silent.", self.address)
         except grpc.aio.AioRpcError as error:
             log.debug("The worker at %s: %s %s", self.address, error.code(), error.details())
@@ -189,6 +190,7 @@ class WorkerLink:
         self.models = tuple(frame.hello.models)
         self.load = frame.load
         self.worker_id = frame.hello.worker_id
+        self._tell(True)
         log.info("The worker at %s is %s: %s.", self.address, self.worker_id, ", ".join(m.name for m in self.models))
 
     async def _read(self, call: Any) -> None:
@@ -201,6 +203,7 @@ class WorkerLink:
                     return
                 if frame.HasField("load"):
                     self.load = frame.load
+                    self._exchange.compact()
                 self._exchange.receive(frame, now=loop.time())
 
     async def _write(self, call: Any) -> None:
@@ -214,12 +217,20 @@ class WorkerLink:
                     await call.write(frame)
                     await asyncio.sleep(BREATH_S)
 
+    def _tell(self, there: bool) -> None:
+        awaited, self._awaited = self._awaited, []
+        for attempt in awaited:
+            if not attempt.done():
+                attempt.set_result(there)
+
     def _lose(self) -> bool:
         """The call is over: a new exchange for the next one. Whether there had been a hello."""
         greeted = bool(self.worker_id)
         if greeted and not _cancelling():  # else it is the edge that goes
             log.warning("The worker %s at %s is lost, with %d streams.", self.worker_id, self.address, self.streams)
         self.worker_id = ""
+        if not greeted:
+            self._tell(False)
         exchange, self._exchange = self._exchange, Exchange(self._wake.set)
         if self._interval_percent != 100:
             self._exchange.stretch(self._interval_percent)

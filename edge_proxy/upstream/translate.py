@@ -1,6 +1,7 @@
 """Between what the edge says and what the wire says: requests into messages, endings and refusals out of them."""
 
 import logging
+from dataclasses import replace
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import ANSWER, Channel, Label, Outcome, ToolCall, Usage
@@ -25,6 +26,8 @@ CODES = {
     14: Code.WORKER_UNAVAILABLE,
     16: Code.UNAUTHENTICATED,
 }
+INVALID_ARGUMENT = 3
+ATTACH_CODES = {9: Code.ENDED, 11: Code.RESUME_EXPIRED}  # see `Command.attach` in the proto
 CHANNELS = {
     pb.ANSWER: Channel.ANSWER,
     pb.REASONING: Channel.REASONING,
@@ -68,7 +71,8 @@ def to_ending(ending: pb.Ending) -> Outcome | Failure:
     if ending.WhichOneof("outcome") == "finished":
         usage = ending.finished.usage
         return Outcome(ending.finished.finish_reason, Usage(usage.prompt_tokens, usage.completion_tokens))
-    return to_failure(ending.failed.code, ending.failed.message, ending.failed.field)
+    failure = to_failure(ending.failed.code, ending.failed.message, ending.failed.field)
+    return replace(failure, final=True)
 
 
 def to_label(label: pb.Label) -> Label:
@@ -79,6 +83,15 @@ def to_label(label: pb.Label) -> Label:
     call = label.tool_call
     named = ToolCall(call.index, call.id, call.name) if channel is Channel.TOOL_CALL else None
     return Label(channel, label.stage, named)
+
+
+def to_refusal(status: pb.Status, *, attaching: bool) -> Failure:
+    """Why a stream will not be: one that was to be opened, or one that was to go on with a generation."""
+    if attaching and status.code in ATTACH_CODES:
+        return Failure(ATTACH_CODES[status.code])
+    if attaching and status.code == INVALID_ARGUMENT:  # in words that the worker does not know
+        return Failure(Code.INVALID_REQUEST, "The generation has no such event.", "last_event_id")
+    return to_failure(status.code, status.message, status.field)
 
 
 def to_failure(code: int, message: str, field: str = "") -> Failure:

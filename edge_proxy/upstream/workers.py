@@ -3,13 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 
+from edge_proxy.core.budget import RetryBudget
+from edge_proxy.core.cursor import GENERATION_ID
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest, Model
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
+from edge_proxy.upstream.reading import Reading
+from edge_proxy.upstream.recovery import Recovery
 from edge_proxy.upstream.translate import to_message
+from protos import inference_pb2 as pb
 
 STEP_PERCENT = 5  # workers are told of a stretch in steps of so much
+ELSEWHERE = {Code.WORKER_UNAVAILABLE, Code.OVERLOADED}  # refusals that say nothing of another worker
+SEEK_S = 2.0  # for a worker that has just been lost to be there again, when someone comes for its generation
+SEEK_PERIOD_S = 0.1
 
 
 class Workers:
@@ -18,6 +26,8 @@ class Workers:
     def __init__(self, addresses: Sequence[str], timers: LinkTimers) -> None:
         self._links = [WorkerLink(address, timers) for address in addresses]
         self._tasks: list[asyncio.Task[None]] = []
+        self._retries = RetryBudget()
+        self._recovery = Recovery(lambda: self._links)
 
     @property
     def ready(self) -> int:
@@ -47,14 +57,42 @@ class Workers:
             link.stretch(percent)
 
     async def open(self, request: GenerationRequest, reader: Reader) -> Opened:
-        """Start a generation on the worker with the most room.
+        """Start a generation on the worker with the most room; on another, if that one can not take it.
 
         Raises:
-            Refused: No worker is there, none serves the model, or the one chosen does not take it.
+            Refused: No worker is there, none serves the model, or none of those asked takes it.
         """
-        return await self._choose(request.model).open(
-            to_message(request), reader, interval_s=request.batch_interval_s or 0.0
-        )
+        self._retries.earn()
+        message = to_message(request)
+        reading = self._reading(message, reader, request.batch_interval_s, request.timeout_s)
+        link = self._choose(request.model)
+        try:
+            return await _open(link, message, reading)
+        except Refused as refused:
+            if refused.failure.code not in ELSEWHERE or not self._others(request.model, link):
+                raise
+            if not self._retries.spend():
+                raise
+        return await _open(self._choose(request.model, but=link), message, reading)
+
+    async def attach(self, generation_id: str, index: int, request: GenerationRequest, reader: Reader) -> Opened:
+        """Read a generation that is there, on the server's terms for `request`, from an index.
+
+        Raises:
+            Refused: NOT_FOUND, RESUME_EXPIRED (it is gone), ENDED (all of it was read), INVALID_REQUEST (it does not
+                have that index), or its worker is lost.
+        """
+        reading = self._reading(None, reader, request.batch_interval_s, request.timeout_s)
+        attach = pb.Attach(generation_id=generation_id, next_index=index, with_beginning=True)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + SEEK_S
+        while (opened := await self._attach(attach, reading)) is None:
+            if all(link.connected for link in self._links):
+                raise Refused(Failure(Code.NOT_FOUND, "There is no such generation."))
+            if loop.time() >= until:
+                raise Refused(Failure(Code.WORKER_UNAVAILABLE))
+            await asyncio.sleep(SEEK_PERIOD_S)
+        return opened
 
     async def cancel(self, generation_id: str) -> None:
         """Stop a generation, wherever it runs.
@@ -62,20 +100,61 @@ class Workers:
         Raises:
             Refused: NOT_FOUND, or its worker is lost.
         """
-        owner = generation_id.partition("-")[0]
-        for link in self._links:
-            if owner and link.worker_id == owner:
+        for link in self._by_ownership(generation_id) if GENERATION_ID.fullmatch(generation_id) else ():
+            try:
                 return await link.cancel(generation_id)
+            except Refused as refused:
+                if refused.failure.code is not Code.NOT_FOUND:
+                    raise
         raise Refused(Failure(Code.NOT_FOUND, "There is no such generation."))
 
-    def _choose(self, model: str) -> WorkerLink:
-        ready = [link for link in self._links if link.ready]
+    def _reading(
+        self, message: pb.GenerateRequest | None, reader: Reader, interval_s: float | None, timeout_s: float | None
+    ) -> Reading:
+        deadline = asyncio.get_running_loop().time() + (timeout_s or 0.0)
+        return Reading(message, reader, interval_s=interval_s or 0.0, deadline=deadline, recover=self._recovery.recover)
+
+    async def _attach(self, attach: pb.Attach, reading: Reading) -> Opened | None:
+        """None: of the workers that are connected, none has it."""
+        for link in self._by_ownership(attach.generation_id):
+            try:
+                answered = await link.attach(attach, reading.route(), interval_s=reading.interval_s)
+            except Refused as refused:
+                if refused.failure.code not in (Code.NOT_FOUND, Code.WORKER_UNAVAILABLE):
+                    raise
+            else:
+                before = reading.remember(answered.opened)
+                reading.adopt(link, answered)
+                return Opened(attach.generation_id, reading, before)
+        return None
+
+    def _by_ownership(self, generation_id: str) -> list[WorkerLink]:
+        """Those that are connected, first the one that the id names: others may have taken it on since."""
+        owner = generation_id.partition("-")[0]
+        there = [link for link in self._links if link.connected]
+        return sorted(there, key=lambda link: link.worker_id != owner)
+
+    def _choose(self, model: str, *, but: WorkerLink | None = None) -> WorkerLink:
+        ready = [link for link in self._links if link.ready and link is not but]
         if not ready:
             raise Refused(Failure(Code.WORKER_UNAVAILABLE))
         serving = [link for link in ready if not model or any(model == known.name for known in link.models)]
         if not serving:
             raise Refused(Failure(Code.NOT_FOUND, "No worker serves that model.", "model"))
         return min(serving, key=_fullness)
+
+    def _others(self, model: str, link: WorkerLink) -> bool:
+        try:
+            self._choose(model, but=link)
+        except Refused:
+            return False
+        return True
+
+
+async def _open(link: WorkerLink, message: pb.GenerateRequest, reading: Reading) -> Opened:
+    answered = await link.open(message, reading.route(), interval_s=reading.interval_s)
+    reading.adopt(link, answered)
+    return Opened(answered.opened.generation_id, reading)
 
 
 def _fullness(link: WorkerLink) -> float:

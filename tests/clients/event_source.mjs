@@ -5,8 +5,10 @@ import { asked, failed, seen, tell } from "./asked.mjs";
 
 const ask = asked.endpoint === "ask";
 const query = new URLSearchParams({ [ask ? "question" : "prompt"]: asked.prompt, model: asked.model, seed: asked.seed });
+if (asked.leave) query.set("resumable", "false"); // else its generation waits for it to reconnect
 if (asked.temperature) query.set("temperature", asked.temperature);
 const source = new EventSource(`http://${asked.edge}${ask ? "/ask/stream" : "/api/v1/ai/generate"}?${query}`);
+if (asked.returns) setInterval(() => {}, 1000); // this EventSource lets Node end while it waits to reconnect
 
 function done() {
   source.close();
@@ -52,5 +54,9 @@ source.addEventListener("message", (event) => {
 });
 source.addEventListener("error", (event) => {
   // EventSource fires an error event of its own on connection trouble; the server's has data.
+  if (asked.returns && !event.data && source.readyState !== EventSource.CLOSED) {
+    seen.chars_at_break ??= seen.text.length; // it comes back by itself
+    return;
+  }
   event.data ? broken(event, JSON.parse(event.data).code) : refused(event);
 });

@@ -30,7 +30,9 @@ def test_defaults_are_these() -> None:
         "max_body_bytes": 1_048_576,
         "cors_origins": [],
         "worker_connect_timeout_s": 2,
-        "worker_silence_timeout_s": 15,
+        "first_token_timeout_s": 60,
+        "gap_timeout_s": 30,
+        "worker_silence_timeout_s": 12,
         "worker_answer_timeout_s": 10,
         "stop_timeout_s": 2,
     }

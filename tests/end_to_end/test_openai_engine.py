@@ -149,3 +149,12 @@ async def test_more_than_there_are_connections_are_refused_at_once() -> None:
         assert [exchange.status for exchange in exchanges] == [200, 200, 429]
         for exchange in exchanges:
             exchange.close()
+
+
+async def test_a_service_that_answers_in_one_piece_is_one_delta_and_an_end() -> None:
+    with llama_server() as address, before(address, WORKER_UPSTREAM_STREAMS="false") as pair:
+        request: dict[str, object] = {"prompt": OWL, "temperature": 0, "max_tokens": 20, "batch_interval_ms": 0}
+        events = await (await Exchange.post(pair.edge, request)).all_events()
+    assert len(check_native(events).split()) > 10
+    assert sum(bool(event.json["delta"]) for event in events) == 1
+    assert events[-1].json["finishReason"] == "length"

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 from tests.end_to_end.conftest import Pair
+from tests.support.http import Exchange
 from tests.support.node import CLIENTS, NODE
+from tests.support.sse import Reader, check_native
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -31,10 +33,19 @@ async def output(*command: str, folder: Path | None = None) -> str:
 
 
 async def test_the_curl_command_streams_a_story(real_pair: Pair) -> None:
-    command = block("sh", "curl").replace("localhost:8080", real_pair.edge)
+    command = block("sh", "-X POST").replace("localhost:8080", real_pair.edge)
     printed = await output(*shlex.split(command), "--silent")
     assert "owl" in printed
     assert '"isFinal":true' in printed
+
+
+async def test_the_curl_command_with_an_events_id_goes_on_behind_it(real_pair: Pair) -> None:
+    request: dict[str, object] = {"prompt": "Tell me a story about an owl.", "resumable": True, "seed": 1}
+    first, *rest = await (await Exchange.post(real_pair.edge, request)).all_events()
+    command = block("sh", "Last-Event-ID").replace("localhost:8080", real_pair.edge)
+    printed = await output(*shlex.split(re.sub(r"ID: \S+'", f"ID: {first.id}'", command)), "--silent")
+    reader = Reader()
+    assert check_native(list(reader.feed(printed.encode()))) == "".join(event.json["delta"] for event in rest)
 
 
 async def test_the_grpc_example_prints_a_story(real_pair: Pair) -> None:

@@ -44,7 +44,7 @@ async def test_the_last_event_has_reason_and_usage(pair: Pair) -> None:
     assert last.json["isFinal"] is True
     assert last.json["finishReason"] == "length"
     assert last.json["usage"] == {"promptTokens": 3, "completionTokens": 7}
-    assert last.id.endswith(".7")
+    assert last.id.endswith(".8")
 
 
 async def test_without_batching_each_token_is_an_event(pair: Pair) -> None:

@@ -180,7 +180,7 @@ async def test_wrong_frames_are_answered_and_a_generation_goes_on(pair: Pair) ->
             unnamed += [] if "ref" in frame else [frame]
     assert (bad.last["code"], bad.last["field"]) == ("INVALID_REQUEST", "max_tokens")
     assert (refused.last["code"], refused.last["field"]) == ("INVALID_REQUEST", "engine_options.speed")
-    assert [frame["code"] for frame in unnamed] == ["INVALID_REQUEST"] * 3 + ["NOT_SUPPORTED"]
+    assert [frame["code"] for frame in unnamed] == ["INVALID_REQUEST"] * 3 + ["NOT_FOUND"]
     assert going.last["usage"]["completionTokens"] == 50
 
 

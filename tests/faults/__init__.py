@@ -1,0 +1,1 @@
+"""What must survive, with real processes: one test for each fault."""

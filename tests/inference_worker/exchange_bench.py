@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from inference_worker.exchange import Exchange
-from inference_worker.registry import Generation
+from inference_worker.shelf import Generation
 from protos import inference_pb2 as pb
 from tests.inference_worker.one_run_engine import OneRunEngine, say_nothing
 from tests.inference_worker.registries import make_registry, make_request

@@ -8,8 +8,9 @@ from typing import Any
 from inference_worker.engines.base import Engine
 from inference_worker.engines.scripted import ScriptedEngine
 from inference_worker.generation import Ending
-from inference_worker.registry import Generation, Limits, Registry
+from inference_worker.registry import Limits, Registry
 from inference_worker.request import Message, Request
+from inference_worker.shelf import Generation
 
 LIMITS = Limits(max_streams=8, max_log_chars=1_000_000, max_total_chars=10_000_000, max_resume_window_s=300)
 STALLED = {"stall_at": "0"}  # runs until someone ends it

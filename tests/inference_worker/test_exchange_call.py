@@ -159,7 +159,7 @@ async def test_attach_to_what_is_unknown_gone_or_beyond_is_refused() -> None:
         gone, there = (await edge.opened(1)).generation_id, (await edge.opened(2)).generation_id
         edge.send(attach(3, "w1-unknown", 0), attach(4, gone, 0), attach(5, there, 1))
         codes = [(await edge.refused(stream)).code for stream in (3, 4, 5)]
-        assert codes == [Code.NOT_FOUND, Code.OUT_OF_RANGE, Code.OUT_OF_RANGE]
+        assert codes == [Code.NOT_FOUND, Code.OUT_OF_RANGE, Code.INVALID_ARGUMENT]
 
 
 @in_virtual_time

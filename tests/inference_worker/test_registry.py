@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from inference_worker import registry as registry_module
+from inference_worker import shelf
 from inference_worker.engines.base import Finish, Sink
 from inference_worker.engines.script import Options, script
 from inference_worker.generation import Finished
@@ -149,7 +149,9 @@ async def test_a_worker_that_drains_starts_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("index", "code"), [(2, Code.OUT_OF_RANGE), (3, None), (5, None), (6, Code.OUT_OF_RANGE)], ids=str
+    ("index", "code"),
+    [(2, Code.INVALID_ARGUMENT), (3, None), (5, None), (6, Code.FAILED_PRECONDITION), (7, Code.INVALID_ARGUMENT)],
+    ids=str,
 )
 @in_virtual_time
 async def test_a_reader_can_start_at_any_index_that_there_is(index: int, code: Code | None) -> None:
@@ -164,7 +166,7 @@ async def test_a_reader_can_start_at_any_index_that_there_is(index: int, code: C
 async def test_an_id_is_unknown_or_gone(forget_after: int) -> None:
     registry = make_registry()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry_module, "REMEMBERED_IDS", 2)
+        patch.setattr(shelf, "REMEMBERED_IDS", 2)
         gone = [await start(registry, make_request()) for _ in range(2 + forget_after)]
         for generation in gone:
             registry.leave(generation, unheard)

@@ -7,7 +7,8 @@ import pytest
 
 from inference_worker.engines.base import Finish, Sink
 from inference_worker.generation import Finished
-from inference_worker.registry import Generation, Registry
+from inference_worker.registry import Registry
+from inference_worker.shelf import Generation
 from inference_worker.status import Code, Failed, Refused
 from tests.inference_worker.one_run_engine import OneRunEngine
 from tests.inference_worker.registries import (

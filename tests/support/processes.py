@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,14 @@ def edge(*workers: str, **variables: str) -> Iterator[tuple[str, Service]]:
         yield address, service
     finally:
         service.stop()
+
+
+def free_port() -> int:
+    """A port that nothing listens on, for a service that is to be started again where it was."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def is_ready(address: str) -> bool:

@@ -292,3 +292,48 @@ def test_all_labelled_text_comes_before_a_failure() -> None:
     pacer.push("c", 3, now=1.01)
     pacer.end(FAILED, now=1.02)
     assert pacer.poll(now=1.02) == [Delta("b", 2, THINKING), Delta("c", 3), Failed(FAILED, 3)]
+
+
+def make_impatient() -> Pacer:
+    return Pacer(
+        interval_s=INTERVAL_S, ping_interval_s=PING_S, timeout_s=TIMEOUT_S, first_token_s=8.0, gap_s=4.0, now=0.0
+    )
+
+
+def live_to(pacer: Pacer, until: float) -> list[tuple[float, object]]:
+    """Poll whenever something is due; what came, and when."""
+    seen: list[tuple[float, object]] = []
+    while not pacer.closed and pacer.due <= until:
+        now = pacer.due
+        seen += [(now, event) for event in pacer.poll(now=now)]
+    return seen
+
+
+def test_silence_before_the_first_token_fails_after_its_time() -> None:
+    assert live_to(make_impatient(), 100.0) == [(8.0, Failed(Failure(Code.TIMEOUT), 0))]
+
+
+def test_silence_after_text_fails_after_a_shorter_one_behind_all_text() -> None:
+    pacer = make_impatient()
+    pacer.push("a", 1, now=1.0)
+    assert live_to(pacer, 100.0) == [(1.0, Delta("a", 1)), (5.0, Failed(Failure(Code.TIMEOUT), 1))]
+
+
+@pytest.mark.parametrize("through", [True, False])
+def test_text_now_and_then_is_no_silence(*, through: bool) -> None:
+    pacer = make_impatient()
+    for second in range(6, 60, 3):  # the first later than a gap may be
+        live_to(pacer, second)
+        if through:
+            assert pacer.through("a", second, now=second)
+        else:
+            pacer.push("a", second, now=second)
+        assert not pacer.closed
+
+
+def test_what_could_not_be_pushed_is_excused() -> None:
+    pacer = make_impatient()
+    pacer.push("a", 1, now=1.0)
+    pacer.poll(now=1.0)
+    pacer.excuse(now=4.0)
+    assert [when for when, _ in live_to(pacer, 100.0)] == [8.0]

@@ -27,7 +27,7 @@ def test_each_line_is_an_object_that_says_its_type() -> None:
         {"type": "ping", "timestamp": 7},
         {
             "type": "message",
-            "id": "w1-5c0f.2",
+            "id": "w1-5c0f.3",
             "delta": "!",
             "isFinal": True,
             "finishReason": "stop",

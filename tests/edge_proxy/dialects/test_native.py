@@ -55,7 +55,7 @@ def encode_one(event: Event) -> bytes:
         pytest.param(Ping(), b'event: ping\ndata: {"timestamp":1790000000}\n\n', id="ping"),
         pytest.param(
             Finished("!", 57, STOP),
-            b'event: message\nid: w1-5c0fe2.57\ndata: {"delta":"!","isFinal":true,"finishReason":"stop",'
+            b'event: message\nid: w1-5c0fe2.58\ndata: {"delta":"!","isFinal":true,"finishReason":"stop",'
             b'"usage":{"promptTokens":9,"completionTokens":57}}\n\n',
             id="end of a success",
         ),

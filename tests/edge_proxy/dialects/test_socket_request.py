@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.dialects.socket_request import Asked, Cancel, Generate, Resume, Wrong, parse
@@ -25,7 +26,7 @@ def parsed(text: str) -> Asked:
         ),
         ({"type": "cancel"}, Cancel("")),
         ({"type": "cancel", "ref": "a"}, Cancel("a")),
-        ({"type": "resume", "ref": "a", "lastEventId": "w1-5c0f.3"}, Resume("a", "w1-5c0f.3")),
+        ({"type": "resume", "ref": "a", "lastEventId": "w1-5c0f.3"}, Resume("a", Cursor("w1-5c0f", 3))),
     ],
 )
 def test_each_type_is_read(frame: dict[str, object], asked: Asked) -> None:

@@ -22,8 +22,11 @@ def make_streams(upstream: PlayedUpstream, admission: Admission) -> Streams:
         admit=admission.admit,
         release=admission.release,
         open_source=upstream.open,
+        attach_source=upstream.attach,
         cancel=upstream.cancel,
         ping_interval_s=15.0,
+        first_token_s=60.0,
+        gap_s=30.0,
         ticker=Ticker(),
     )
 

@@ -27,6 +27,10 @@ class Generation:
         """It is not read any more."""
         return "leave" in self.told
 
+    def begin_at(self, index: int) -> None:
+        """What is said next is behind that index."""
+        self._index = index
+
     def say(self, *texts: str) -> None:
         """Make text, an entry each."""
         for text in texts:
@@ -79,6 +83,15 @@ class PlayedUpstream:
         if self.refusal:
             raise self.refusal
         return Opened(generation.id, generation)
+
+    async def attach(self, generation_id: str, index: int, request: GenerationRequest, reader: Reader) -> Opened:
+        """See `Workers`. The generation is there; a test has it say what comes after the index."""
+        generation = Generation(generation_id, request, reader)
+        generation.begin_at(index)
+        self.generations.append(generation)
+        if self.refusal:
+            raise self.refusal
+        return Opened(generation_id, generation, "before")
 
     async def cancel(self, generation_id: str) -> None:
         """See `Workers`."""

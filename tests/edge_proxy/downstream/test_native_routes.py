@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.request import GenerationRequest
-from edge_proxy.downstream.native_routes import PATH, add_native_routes
+from edge_proxy.downstream.native_routes import PATH, add_native_routes, add_stop_route
 from edge_proxy.downstream.problems import add_problem_handlers
 from edge_proxy.downstream.request_id import RequestIdMiddleware
 from edge_proxy.downstream.streams import Streams
@@ -32,12 +32,16 @@ class Site:
             admit=self._admit,
             release=self._release,
             open_source=self.upstream.open,
+            attach_source=self.upstream.attach,
             cancel=self.upstream.cancel,
             ping_interval_s=15.0,
+            first_token_s=60.0,
+            gap_s=30.0,
             ticker=Ticker(),
         )
         add_problem_handlers(self.api)
         add_native_routes(self.api, streams, max_body_bytes=MAX_BODY_BYTES, resume_window_s=30.0)
+        add_stop_route(self.api, streams)
 
     def post(self, body: object, **headers: str) -> Client:
         """Ask by POST: JSON, or bytes as they are."""
@@ -47,6 +51,10 @@ class Site:
     def get(self, query: str, method: str = "GET", path: str = PATH) -> Client:
         """Ask by a query string."""
         return Client(self.app, method, path, query=query)
+
+    def ask(self, method: str, query: str, **headers: str) -> Client:
+        """Ask without a body."""
+        return Client(self.app, method, PATH, query=query.removeprefix("?"), headers=headers)
 
     def _admit(self, request: GenerationRequest) -> GenerationRequest:
         self.running += 1
@@ -79,7 +87,7 @@ async def test_a_post_streams_what_its_body_asks_for() -> None:
     assert client.headers["x-generation-id"] == "w1-1"
     assert client.headers["x-request-id"]
     assert [json.loads(message.data)["delta"] for message in client.stream.messages] == ["Hi"]
-    assert client.stream.messages[0].last_event_id == "w1-1.1"
+    assert client.stream.messages[0].last_event_id == "w1-1.2"
 
 
 @in_virtual_time

@@ -44,13 +44,18 @@ def problem(client: Client) -> dict[str, Any]:
     return body
 
 
-@pytest.mark.parametrize("code", [code for code in Code if code is not Code.CANCELLED])
+@pytest.mark.parametrize("code", [code for code in Code if code not in (Code.CANCELLED, Code.ENDED)])
 async def test_a_refusal_is_its_codes_status_with_problem_details(code: Code) -> None:
     client = await ask(make_app(Refused(Failure(code, "No.", "seed"))))
     details = problem(client)
     assert (details["code"], details["detail"], details["field"]) == (code.value, "No.", "seed")
     assert details["status"] == Failure(code).status
     assert details["retryable"] == Failure(code).retryable
+
+
+async def test_that_all_was_read_is_said_by_the_status_alone() -> None:
+    client = await ask(make_app(Refused(Failure(Code.ENDED))))
+    assert (client.status, client.body) == (204, b"")
 
 
 @pytest.mark.parametrize("code", Code)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.dialects import native
@@ -31,8 +32,11 @@ class Server:
             admit=self._admit,
             release=self._release,
             open_source=self.upstream.open,
+            attach_source=self.upstream.attach,
             cancel=self.upstream.cancel,
             ping_interval_s=15.0,
+            first_token_s=60.0,
+            gap_s=30.0,
             ticker=Ticker(),
         )
 
@@ -183,3 +187,13 @@ async def test_of_several_generations_none_starts_when_one_may_not() -> None:
         server.streams.open([ASKED] * 3)
     assert (server.admitted, server.released) == (2, 2)
     assert server.upstream.generations == []
+
+
+@in_virtual_time
+async def test_an_ending_without_text_stands_behind_where_the_client_came_back() -> None:
+    server = Server()
+    client = Client(SSEResponse(server.streams.resume(Cursor("w1-1", 41)), native))
+    await settle()
+    server.upstream.last.end()
+    await client.response()
+    assert b"id: w1-1.42\n" in client.body

@@ -28,7 +28,7 @@ async def test_a_generation_is_the_lines_of_its_stream() -> None:
         {"type": "message", "id": "w1-1.1", "delta": "Hello", "isFinal": False},
         {
             "type": "message",
-            "id": "w1-1.2",
+            "id": "w1-1.3",
             "delta": " world",
             "isFinal": True,
             "finishReason": "stop",
@@ -186,10 +186,22 @@ async def test_cancel_of_nothing_says_so() -> None:
 
 
 @in_virtual_time
-async def test_resume_is_not_supported_yet() -> None:
+async def test_resume_goes_on_with_a_generation_under_a_ref() -> None:
     here = await open_socket()
-    await here.client.say(type="resume", ref="a", lastEventId="w1-1.3")
-    assert [(f["ref"], f["code"]) for f in here.client.frames] == [("a", "NOT_SUPPORTED")]
+    await here.client.say(type="resume", ref="a", lastEventId="w9-1.3")
+    here.upstream.last.say("more")
+    await settle()
+    assert here.client.frames == [
+        {"type": "opened", "generationId": "w9-1", "ref": "a"},
+        {"type": "message", "id": "w9-1.4", "delta": "more", "isFinal": False, "ref": "a"},
+    ]
+
+
+@in_virtual_time
+async def test_resume_of_what_is_no_event_is_refused() -> None:
+    here = await open_socket()
+    await here.client.say(type="resume", ref="a", lastEventId="3")
+    assert [(f["ref"], f["code"]) for f in here.client.frames] == [("a", "INVALID_REQUEST")]
 
 
 @in_virtual_time

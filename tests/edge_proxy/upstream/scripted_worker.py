@@ -35,6 +35,7 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
         self.models = models
         self.load = pb.Load(running=0, max_streams=max_streams)
         self.greets = True
+        self.continues = False
         self.on_open: Callable[[ScriptedWorker, pb.Command], pb.WorkerFrame | None] = open_all
         self.commands: list[pb.Command] = []
         self.percents: list[int] = []  # how far intervals are to be stretched
@@ -65,7 +66,7 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
         hearing = asyncio.create_task(self._hear(request_iterator))
         try:
             if self.greets:
-                models = [pb.Model(name=name) for name in self.models]
+                models = [pb.Model(name=name, supports_continue=self.continues) for name in self.models]
                 await context.write(
                     pb.WorkerFrame(hello=pb.Hello(worker_id=self.worker_id, models=models), load=self.load)
                 )
@@ -102,7 +103,7 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
                 self.percents.append(frame.interval_percent)
             for command in frame.commands:
                 self.commands.append(command)
-                answer = self.on_open(self, command) if command.HasField("open") else None
+                answer = self.on_open(self, command) if command.WhichOneof("action") in ("open", "attach") else None
                 if answer:
                     self.send(answer)
 

@@ -4,7 +4,8 @@ import pytest
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Channel, Label, Outcome, Usage
-from edge_proxy.upstream.exchange import Exchange
+from edge_proxy.upstream.exchange import Exchange, Route
+from edge_proxy.upstream.said import Said
 from protos import inference_pb2 as pb
 from tests.edge_proxy.upstream.readers import REQUEST, NotingReader
 
@@ -16,15 +17,19 @@ class Call:
 
     def __init__(self) -> None:
         self.woken = 0
-        self.answers: dict[int, list[str | Failure]] = {}
+        self.answers: dict[int, list[pb.Opened | Failure]] = {}
         self.exchange = Exchange(self._wake)
 
     def open(self) -> tuple[int, NotingReader]:
         """Ask for a stream: its number and reader."""
-        reader, answers = NotingReader(), list[str | Failure]()
-        number = self.exchange.open(REQUEST, reader, answers.append)
+        reader, answers = NotingReader(), list[pb.Opened | Failure]()
+        number = self.exchange.open(REQUEST, Route(reader, answers.append))
         self.answers[number] = answers
         return number, reader
+
+    def opened_ids(self, number: int) -> list[str]:
+        """The ids of which `answer` was told."""
+        return [answer.generation_id for answer in self.answers[number] if isinstance(answer, pb.Opened)]
 
     def opened(self, *, next_index: int = 0) -> tuple[int, NotingReader]:
         """Ask for a stream and have it opened; the commands so far are taken."""
@@ -78,7 +83,7 @@ def test_opened_answers_with_the_generations_id_once() -> None:
     call = Call()
     number, _ = call.opened()
     call.exchange.receive(pb.WorkerFrame(opened=[pb.Opened(stream=number, generation_id="again")]), now=0.0)
-    assert call.answers[number] == [f"w1-{number}"]
+    assert call.opened_ids(number) == [f"w1-{number}"]
 
 
 def test_refused_answers_with_the_failure_and_forgets_the_stream() -> None:
@@ -112,7 +117,7 @@ def test_a_frame_can_open_say_and_end_a_stream_at_once() -> None:
         endings=[pb.Ending(stream=number, finished=FINISHED)],
     )
     call.exchange.receive(frame, now=1.0)
-    assert call.answers[number] == ["w1-1"]
+    assert call.opened_ids(number) == ["w1-1"]
     assert reader.pushed == [("a", 1)]
     assert reader.endings == [Outcome("stop", Usage(1, 2))]
 
@@ -229,7 +234,7 @@ def test_readers_may_leave_when_they_are_told_of_the_loss() -> None:
             for number, _ in opened:
                 call.exchange.leave(number)
 
-    call.exchange.open(REQUEST, Leaver(), lambda _: None)
+    call.exchange.open(REQUEST, Route(Leaver(), lambda _: None))
     call.exchange.receive(pb.WorkerFrame(opened=[pb.Opened(stream=4, generation_id="w1-4")]), now=0.0)
     call.exchange.lost(now=9.0)
     assert [len(reader.endings) for _, reader in opened] == [1, 1, 1]
@@ -238,7 +243,7 @@ def test_readers_may_leave_when_they_are_told_of_the_loss() -> None:
 
 def test_open_tells_the_worker_how_often_the_reader_wants_text() -> None:
     call = Call()
-    call.exchange.open(REQUEST, NotingReader(), lambda _: None, interval_s=0.05)
+    call.exchange.open(REQUEST, Route(NotingReader(), lambda _: None), interval_s=0.05)
     frame = call.exchange.take()
     assert frame is not None
     assert frame.commands[0].interval_ms == 50
@@ -276,3 +281,48 @@ def test_a_label_for_a_stream_that_has_left_is_nobodys() -> None:
     frame = pb.WorkerFrame(text_stream=[number], text=["a"], text_next_index=[1], labels=labels)
     call.exchange.receive(frame, now=1.0)
     assert len(call.exchange) == 0
+
+
+def test_what_was_said_is_kept_row_by_row() -> None:
+    call, said = Call(), Said()
+    call.exchange.open(REQUEST, Route(NotingReader(), lambda _: None, said))
+    call.exchange.receive(pb.WorkerFrame(opened=[pb.Opened(stream=1, generation_id="w1-1")]), now=0.0)
+    call.say((1, "a", 1))
+    call.say((1, "bc", 3))
+    assert said.rows == [("a", 1), ("bc", 3)]
+    assert said.plain
+
+
+def test_a_label_makes_what_was_said_more_than_an_answer() -> None:
+    call, said = Call(), Said()
+    call.exchange.open(REQUEST, Route(NotingReader(), lambda _: None, said))
+    labels = [pb.RowLabel(row=0, label=pb.Label(channel=pb.REASONING))]
+    frame = pb.WorkerFrame(text_stream=[1], text=["a"], text_next_index=[1], labels=labels)
+    call.exchange.receive(frame, now=0.0)
+    assert not said.plain
+
+
+@pytest.mark.parametrize("how", ["call is over", "worker shuts down"])
+def test_who_cares_for_a_lost_stream_takes_it_on(how: str) -> None:
+    call, reader, lost = Call(), NotingReader(), list[tuple[int, Failure]]()
+    call.exchange.open(REQUEST, Route(reader, lambda _: None, on_lost=lambda *what: lost.append(what)))
+    call.exchange.receive(pb.WorkerFrame(opened=[pb.Opened(stream=1, generation_id="w1-1")]), now=0.0)
+    call.say((1, "a", 1))
+    if how == "call is over":
+        call.exchange.lost(now=1.0)
+    else:
+        call.say(endings=[pb.Ending(stream=1, failed=pb.Status(code=14))])
+    assert [index for index, _ in lost] == [1]
+    assert reader.endings == []
+    assert len(call.exchange) == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(9, Code.ENDED), (11, Code.RESUME_EXPIRED), (5, Code.NOT_FOUND), (3, Code.INVALID_REQUEST)],
+)
+def test_a_refusal_to_attach_has_meanings_of_its_own(code: int, expected: Code) -> None:
+    call, answers = Call(), list[pb.Opened | Failure]()
+    call.exchange.attach(pb.Attach(generation_id="w1-1", next_index=4), Route(NotingReader(), answers.append))
+    call.exchange.receive(pb.WorkerFrame(refused=[pb.Refused(stream=1, status=pb.Status(code=code))]), now=0.0)
+    assert [answer.code for answer in answers if isinstance(answer, Failure)] == [expected]

@@ -7,6 +7,7 @@ import pytest
 
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.events import Outcome, Usage
+from edge_proxy.upstream.exchange import Route
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from protos import inference_pb2 as pb
 from tests.edge_proxy.upstream.links import PATIENT, linked, running
@@ -16,7 +17,7 @@ from tests.edge_proxy.upstream.scripted_worker import ScriptedWorker, open_none,
 
 async def refusal_of_open(link: WorkerLink) -> Failure:
     with pytest.raises(Refused) as caught:
-        await link.open(REQUEST, NotingReader())
+        await link.open(REQUEST, Route(NotingReader(), None))
     return caught.value.failure
 
 
@@ -35,8 +36,8 @@ async def test_it_is_ready_when_the_worker_has_said_hello() -> None:
 async def test_a_generation_is_read_from_its_first_delta_to_its_end() -> None:
     worker, reader = ScriptedWorker(), NotingReader()
     async with linked(worker) as link:
-        opened = await link.open(REQUEST, reader)
-        assert opened.generation_id == "w1-1"
+        opened = await link.open(REQUEST, Route(reader, None))
+        assert opened.opened.generation_id == "w1-1"
         assert worker.commands[0].open == REQUEST
         assert link.streams == 1
         worker.send(text_frame(1, "a", 1))
@@ -56,7 +57,7 @@ async def test_a_generation_is_read_from_its_first_delta_to_its_end() -> None:
 async def test_a_source_tells_the_worker_what_its_reader_wants() -> None:
     worker = ScriptedWorker()
     async with linked(worker) as link:
-        source = (await link.open(REQUEST, NotingReader())).source
+        source = (await link.open(REQUEST, Route(NotingReader(), None))).source
         source.pause()
         source.resume()
         source.leave()
@@ -78,7 +79,7 @@ async def test_an_open_that_is_cancelled_sends_detach() -> None:
     worker = ScriptedWorker()
     worker.on_open = open_none
     async with linked(worker) as link:
-        opening = asyncio.create_task(link.open(REQUEST, NotingReader()))
+        opening = asyncio.create_task(link.open(REQUEST, Route(NotingReader(), None)))
         await eventually(lambda: worker.commands)
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -101,7 +102,7 @@ async def test_an_open_that_is_not_answered_in_time_is_refused_and_detached() ->
 async def test_a_worker_that_drains_is_not_ready_but_still_read() -> None:
     worker, reader = ScriptedWorker(), NotingReader()
     async with linked(worker) as link:
-        await link.open(REQUEST, reader)
+        await link.open(REQUEST, Route(reader, None))
         worker.send(pb.WorkerFrame(load=pb.Load(running=1, max_streams=10, draining=True)))
         await eventually(lambda: not link.ready)
         assert link.load.running == 1

@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.upstream.exchange import Route
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from protos import inference_pb2 as pb
 from tests.edge_proxy.upstream.links import PATIENT, linked, running
@@ -25,7 +26,7 @@ async def test_it_comes_back_when_the_workers_server_does() -> None:
         async with serving(first) as address:
             link = await stack.enter_async_context(running(WorkerLink(address, PATIENT)))
             await eventually(lambda: link.ready)
-            await link.open(REQUEST, reader)
+            await link.open(REQUEST, Route(reader, None))
             first.send(text_frame(1, "abc", 3))
             await eventually(lambda: reader.pushed)
         await eventually(lambda: not link.ready)
@@ -33,7 +34,7 @@ async def test_it_comes_back_when_the_workers_server_does() -> None:
         assert reader.endings == [Failure(Code.WORKER_LOST, "The worker went away after 3 tokens.")]
         await stack.enter_async_context(serving(second, address))
         await eventually(lambda: link.worker_id == "second")
-        assert (await link.open(REQUEST, NotingReader())).generation_id == "second-1"
+        assert (await link.open(REQUEST, Route(NotingReader(), None))).opened.generation_id == "second-1"
 
 
 async def test_who_waits_to_be_opened_is_refused_when_the_worker_goes() -> None:
@@ -43,7 +44,7 @@ async def test_who_waits_to_be_opened_is_refused_when_the_worker_goes() -> None:
         link = WorkerLink(address, PATIENT)
         async with running(link):
             await eventually(lambda: link.ready)
-            opening = asyncio.create_task(link.open(REQUEST, NotingReader()))
+            opening = asyncio.create_task(link.open(REQUEST, Route(NotingReader(), None)))
             await eventually(lambda: worker.commands)
         with pytest.raises(Refused) as caught:
             await opening
@@ -54,7 +55,7 @@ async def test_a_worker_that_falls_silent_is_lost_and_tried_again() -> None:
     worker, reader = ScriptedWorker(), NotingReader()
     async with linked(worker, STRICT) as link:
         loop = asyncio.get_running_loop()
-        await link.open(REQUEST, reader)
+        await link.open(REQUEST, Route(reader, None))
         begin = loop.time()
         await eventually(lambda: reader.endings)
         assert reader.endings == [Failure(Code.WORKER_LOST, "The worker went away after 0 tokens.")]
@@ -67,7 +68,7 @@ async def test_any_frame_breaks_the_silence() -> None:
     worker, reader = ScriptedWorker(), NotingReader()
     async with linked(worker, STRICT) as link:
         loop = asyncio.get_running_loop()
-        await link.open(REQUEST, reader)
+        await link.open(REQUEST, Route(reader, None))
         begin, index = loop.time(), 0
         while loop.time() - begin < 2 * SILENCE_S:
             index += 1
@@ -102,20 +103,20 @@ async def test_a_first_frame_without_a_hello_does_not_make_it_ready() -> None:
 async def test_a_lost_streams_source_can_still_be_left() -> None:
     worker, reader = ScriptedWorker(), NotingReader()
     async with linked(worker, STRICT) as link:
-        source = (await link.open(REQUEST, reader)).source
+        source = (await link.open(REQUEST, Route(reader, None))).source
         await eventually(lambda: reader.endings)
         await eventually(lambda: worker.calls == 2)
         source.pause()
         source.resume()
         source.leave()
-        assert (await link.open(REQUEST, NotingReader())).generation_id == "w1-1"
+        assert (await link.open(REQUEST, Route(NotingReader(), None))).opened.generation_id == "w1-1"
         assert worker.actions == [(1, "open"), (1, "open")]
 
 
 async def test_a_worker_whose_columns_differ_in_length_is_lost_and_tried_again() -> None:
     worker, reader = ScriptedWorker(), NotingReader()
     async with linked(worker) as link:
-        await link.open(REQUEST, reader)
+        await link.open(REQUEST, Route(reader, None))
         worker.send(pb.WorkerFrame(text_stream=[1], text=["a"]))
         await eventually(lambda: worker.ended == 1)
         await eventually(lambda: worker.calls == 2, limit_s=1)

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 
 from edge_proxy.core.errors import Code, Failure, Refused
@@ -103,14 +104,22 @@ async def test_cancel_goes_to_the_worker_that_has_the_generation() -> None:
         assert (one.cancelled, two.cancelled) == ([], ["two-7"])
 
 
-@pytest.mark.parametrize("generation_id", ["three-7", "", "-", "-7", "on", "one7"])
-async def test_cancel_of_what_no_worker_has_asks_none(generation_id: str) -> None:
+@pytest.mark.parametrize("generation_id", ["", "-", "-7", "on", "one7", "one-7/8", "one-" + "7" * 99])
+async def test_cancel_of_what_is_no_id_asks_none(generation_id: str) -> None:
     script = ScriptedWorker("one")
     async with connected(script) as workers:
         with pytest.raises(Refused) as caught:
             await workers.cancel(generation_id)
         assert caught.value.failure.code is Code.NOT_FOUND
         assert script.cancelled == []
+
+
+async def test_cancel_asks_all_because_another_may_have_taken_it_on() -> None:
+    one, two = ScriptedWorker("one"), ScriptedWorker("two")
+    one.cancel_status = grpc.StatusCode.NOT_FOUND
+    async with connected(one, two) as workers:
+        await workers.cancel("three-7")
+        assert two.cancelled == ["three-7"]
 
 
 async def test_cancel_before_any_worker_has_said_hello_finds_nothing() -> None:

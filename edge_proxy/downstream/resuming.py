@@ -1,0 +1,29 @@
+"""A request that comes back for a generation goes on with it; any other starts one."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+
+from edge_proxy.core.cursor import parse
+from edge_proxy.core.request import GenerationRequest
+from edge_proxy.downstream.opening import Opening
+from edge_proxy.downstream.streams import Streams
+
+HEADER = "last-event-id"  # what `EventSource` sends by itself when it reconnects: WHATWG HTML, section 9.2.4
+FIELD = "last_event_id"  # for who can not set headers
+
+Read = Callable[[Request], Awaitable[GenerationRequest]]
+
+
+async def openings(request: Request, streams: Streams, read: Read) -> list[Opening]:
+    """The stream that the request is to have: from where it says that it stands, or what `read` finds it to ask for.
+
+    A request that says where it stands never starts a generation, whatever else it says.
+
+    Raises:
+        Refused: INVALID_REQUEST, or the stream may not start.
+    """
+    last_event_id = request.headers.get(HEADER) or request.query_params.get(FIELD)
+    if last_event_id:
+        return streams.resume(parse(last_event_id))
+    return streams.open([await read(request)])
