@@ -4,6 +4,7 @@ Without one, a connection can be neither served nor refused, and the links to th
 connections are kept below what the process may have open.
 """
 
+import contextlib
 import logging
 import os
 import resource
@@ -20,8 +21,10 @@ def make_room(connections: int) -> int:
     if soft == resource.RLIM_INFINITY:
         return connections
     if soft < needed + connections:
-        soft = needed + connections if hard == resource.RLIM_INFINITY else min(hard, needed + connections)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        wanted = needed + connections if hard == resource.RLIM_INFINITY else min(hard, needed + connections)
+        with contextlib.suppress(ValueError, OSError):  # macOS has a lower limit that it does not tell
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
     room = max(1, min(connections, soft - needed))
     if room < connections:
         log.warning("This process may open %d files: it takes %d connections, not %d.", soft, room, connections)

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 connection, guarded, and with a short way out for the body of a stream.
+"""uvicorn's HTTP/1.1 connection, guarded.
 
 Guarded, because uvicorn waits for a client as long as it likes, and takes heads of any length:
 
@@ -13,15 +13,12 @@ Guarded, because uvicorn waits for a client as long as it likes, and takes heads
 
 The clock runs only while it is the client that is waited for, so that none of it touches a stream.
 
-A short way out, because an ASGI send passes through every middleware's wrapper and a task that must be woken first: for
-one event that costs several times the write itself. A stream whose response has begun may write its chunks here
-instead. Head and end still go the long way, so that uvicorn knows all it must.
+And it gives every request the short way out (`wire.py`).
 """
 
 import asyncio
 import enum
 import logging
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +26,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from edge_proxy.downstream.guard import Guarded, is_sound, refusal
 from edge_proxy.downstream.unread import Unread
+from edge_proxy.downstream.wire import Wire
 
 MAX_HEAD_BYTES = 16_384
 RETRY_AFTER = b"retry-after: 1\r\n"  # some connection ends every moment
@@ -41,23 +39,6 @@ class Malformed(Exception):
     """This request is not taken; uvicorn answers 400 and closes the connection."""
 
 
-class Wire:
-    """The short way out."""
-
-    __slots__ = ("free", "watchers", "write")
-
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self.write = write
-        self.free = True  # the client takes what is written: nothing piles up here
-        self.watchers: list[Callable[[bool], None]] = []  # called with whether it has become free
-
-    def change(self, free: bool) -> None:
-        """Note it, and tell."""
-        self.free = free
-        for watch in tuple(self.watchers):
-            watch(free)
-
-
 class Awaited(enum.Enum):
     """What the client has still to send."""
 
@@ -67,7 +48,7 @@ class Awaited(enum.Enum):
 
 
 class Connection(Guarded, HttpToolsProtocol):
-    """A request finds its wire in `scope["state"]["wire"]`."""
+    """One client's, until it ends or becomes a WebSocket."""
 
     _awaited = Awaited.HEAD
     _turned = False  # what is awaited has changed since a timer was thought of
@@ -99,21 +80,26 @@ class Connection(Guarded, HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """See asyncio. A head of up to 16 KiB is taken, however it is cut; one with more in its fields is not."""
-        if self._deaf:
-            return
+        """See asyncio. A head of up to 16 KiB is taken, however it is cut; a longer one is not, in one read either."""
+        begin = 0
+        while begin < len(data) and not self._deaf:
+            end = begin + MAX_HEAD_BYTES - self._idle_bytes
+            self._take(data[begin:end])
+            begin = end
+        if self._turned:
+            self._mind()
+
+    def _take(self, data: bytes) -> None:
         self._heard, self._moved = True, False
         super().data_received(data)
         if self._moved:
             self._idle_bytes = 0
         elif self._awaited is not Awaited.NOTHING and not self._deaf:
             self._idle_bytes += len(data)
-            if self._idle_bytes > MAX_HEAD_BYTES:
+            if self._idle_bytes >= MAX_HEAD_BYTES:
                 self.send_400_response("The head of the request is too long.")
         if self._awaited is Awaited.NOTHING and not self._answering:  # blank lines, which begin no message
             self._turn(Awaited.HEAD)
-        if self._turned:
-            self._mind()
 
     def on_message_begin(self) -> None:
         """See httptools."""

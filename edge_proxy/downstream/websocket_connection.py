@@ -9,6 +9,8 @@
     sends a message in endless empty pieces      the pieces pile up          1008
     does not take what is left after the end     the connection stays        cut after some seconds
     takes nothing, or next to nothing            messages wait for ever      a reset (`unread.py`)
+    is slow, with many generations               each puts one message down  they wait for one another
+                                                   whenever it takes any
 
 And when the server stops, the app closes its sockets itself, because its generations say first why they end.
 """
@@ -98,7 +100,8 @@ class SocketConnection(Guarded, WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:
         """See ASGI, which has OSError raised once the connection is closing; uvicorn may raise RuntimeError."""
-        await self.writable.wait()
+        while not self.writable.is_set():  # again, if one that has waited longer has filled it
+            await self.writable.wait()
         if self.close_sent:
             raise ClientDisconnected
         await super().send(message)

@@ -1,4 +1,4 @@
-"""The connection's short way out for the body of a stream."""
+"""The guarded connection: what it takes, what it refuses, and when. Real clients do the same in `tests/faults`."""
 
 import asyncio
 from typing import Any
@@ -8,6 +8,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from edge_proxy.downstream.connection import MAX_HEAD_BYTES, Connection
+from edge_proxy.downstream.guard import ClientTerms
 
 
 class Transport(asyncio.Transport):
@@ -39,10 +40,11 @@ class Transport(asyncio.Transport):
         return 0
 
 
-def make_connection() -> tuple[Connection, Transport]:
+def make_connection(terms: ClientTerms | None = None, state: ServerState | None = None) -> tuple[Connection, Transport]:
     config = Config(lambda: None, log_config=None)
     config.load()
-    connection = Connection(config=config, server_state=ServerState(), app_state={"of": "the app"})
+    kind = Connection.under(terms or ClientTerms())
+    connection = kind(config=config, server_state=state or ServerState(), app_state={"of": "the app"})
     transport = Transport()
     connection.connection_made(transport)
     return connection, transport
@@ -59,13 +61,10 @@ async def test_a_request_finds_its_wire_in_the_state() -> None:
 
 async def test_it_says_when_the_client_takes_bytes_again() -> None:
     connection, _ = make_connection()
-    told: list[bool] = []
-    connection.wire.watchers.append(told.append)
     connection.pause_writing()
     assert not connection.wire.free
     connection.resume_writing()
     assert connection.wire.free
-    assert told == [False, True]
 
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -88,7 +87,9 @@ def answer(*reads: bytes) -> bytes:
     [
         pytest.param([HEAD + b"X: " + b"x" * MAX_HEAD_BYTES], id="one field that does not end"),
         pytest.param([HEAD + b"X: " + b"x" * MAX_HEAD_BYTES + b"\r\n\r\n"], id="one field in one read"),
+        pytest.param([HEAD + b"X: " + b" " * MAX_HEAD_BYTES + b"\r\n\r\n"], id="spaces that nobody needs"),
         pytest.param([HEAD + b"X: y\r\n" * 8192], id="many fields"),
+        pytest.param([HEAD + b"X: y\r\n" * 128 + b"\r\n"], id="fields that are small and many"),
         pytest.param([HEAD, b"X: ", *[b"x" * 100] * 200], id="slowly"),
         pytest.param([b"GET /" + b"x" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n"], id="a long target"),
         pytest.param([b"GET / HTTP/1.1\r\n\r\n"], id="no Host"),
@@ -115,8 +116,33 @@ async def test_a_malformed_head_is_refused_at_once(reads: list[bytes]) -> None:
         pytest.param([HEAD + b"X: " + b"x" * (MAX_HEAD_BYTES - 100) + b"\r\n\r\n"], id="long but not too long"),
         pytest.param([b"GET / HTTP/1.0\r\n\r\n"], id="an old client without a Host"),
         pytest.param([b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n" + b"x" * 99999], id="a long body"),
+        pytest.param([b"\r\n" * 100 + HEAD + b"\r\n"], id="blank lines before"),
         pytest.param([HEAD + b"\r\n" + HEAD + b"\r\n"] * 400, id="many requests on one connection"),
     ],
 )
 async def test_other_heads_are_not(reads: list[bytes]) -> None:
     assert answer(*reads) == b""
+
+
+async def test_one_connection_too_many_is_turned_away_at_once_and_the_others_stay() -> None:
+    terms, state = ClientTerms(max_connections=2), ServerState()
+    transports = [make_connection(terms, state)[1] for _ in range(3)]
+    assert [transport.closed for transport in transports] == [False, False, True]
+    head, _, body = transports[2].written.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n")
+    assert body == b"Too many connections."
+
+
+async def test_a_place_is_free_again_when_its_connection_is_lost() -> None:
+    terms, state = ClientTerms(max_connections=1), ServerState()
+    connection, _ = make_connection(terms, state)
+    connection.connection_lost(None)
+    assert not make_connection(terms, state)[1].closed
+
+
+async def test_a_connection_that_is_lost_leaves_no_timer() -> None:
+    connection, transport = make_connection(ClientTerms(head_timeout_s=0))
+    connection.connection_lost(OSError())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not transport.closed
