@@ -1,19 +1,18 @@
 """A client does not read, or hardly: it is reset in time, its generation is left, and nobody else notices."""
 
 import asyncio
+import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 
 from tests.faults.beside import healthy_stream
 from tests.support import processes
 from tests.support.http import PATH, Exchange
-from tests.support.processes import Service
-from tests.support.raw import Raw, post
+from tests.support.raw import Raw, in_thread, post, resident_kib
 from tests.support.sse import check_native
 from tests.support.worker_probe import WorkerProbe, asked
 
@@ -32,8 +31,6 @@ UPGRADE = (
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 
-T = TypeVar("T")
-
 
 class Ends(NamedTuple):
     """The addresses of a worker and an edge."""
@@ -48,11 +45,6 @@ def ends() -> Iterator[Ends]:
     patience = {"EDGE_SLOW_READER_TIMEOUT_S": str(TIMEOUT_S)}
     with processes.worker(**ENDLESS) as (worker, _), processes.edge(worker, **patience) as (edge, _):
         yield Ends(worker, edge)
-
-
-async def in_thread(call: Callable[..., T], *arguments: object) -> T:
-    """A plain socket's slow call, beside the test's other streams."""
-    return await asyncio.get_running_loop().run_in_executor(None, call, *arguments)
 
 
 def generate(ref: str) -> bytes:
@@ -159,23 +151,21 @@ async def test_a_place_comes_back_when_who_held_it_is_reset() -> None:
     assert (refused.status, taken.status) == (429, 200)
 
 
-def resident_kib(service: Service) -> int:
-    """The memory of its process."""
-    status = Path(f"/proc/{service.process.pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])
-
-
 @pytest.mark.parametrize("request_bytes", [pytest.param(NATIVE, id="a stream"), pytest.param(TWO, id="two answers")])
 async def test_stuck_clients_cost_little_memory_and_harm_nobody(request_bytes: bytes) -> None:
     """Twenty of them, stuck for longer than the test, beside ten streams that must come whole."""
     stuck = 20
-    with processes.worker(**ENDLESS) as (worker, _), processes.edge(worker) as (edge, service):
+    with (
+        processes.worker(**ENDLESS) as (worker, _),
+        processes.edge(worker) as (edge, service),
+        contextlib.ExitStack() as stack,
+    ):
         warm = [begun(edge, request_bytes) for _ in range(stuck)]  # what is allocated once is not counted
         await asyncio.sleep(1)
         for client in warm:
-            client.socket.close()
+            client.close()
         before = resident_kib(service)
-        clients = [begun(edge, request_bytes) for _ in range(stuck)]
+        clients = [stack.enter_context(begun(edge, request_bytes)) for _ in range(stuck)]
         await asyncio.sleep(2)  # in which the worker could say 400 KB to each
         options = {"tokens": 300, "tokens_per_second": 100}
         async with healthy_stream(edge):
@@ -185,7 +175,5 @@ async def test_stuck_clients_cost_little_memory_and_harm_nobody(request_bytes: b
         assert all(client.open for client in clients)
         async with WorkerProbe(worker) as probe:
             whole = await probe.text(asked("y", tokens=300, tokens_per_second=100))
-        for client in clients:
-            client.socket.close()
     assert [check_native(events) for events in all_events] == [whole] * 10
     assert growth < stuck * 256, f"{growth} KiB for {stuck} stuck clients"

@@ -1,13 +1,18 @@
 """A client that is a plain socket, which can be as slow, as wrong and as silent as a test wants it."""
 
+import asyncio
 import socket
 import time
+from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-from tests.support.processes import wait_until
+from tests.support.processes import Service, wait_until
 
 ESTABLISHED = 1  # TCP_INFO's first byte, as in Linux's net/tcp_states.h
+
+T = TypeVar("T")
 
 
 class Raw:
@@ -29,6 +34,10 @@ class Raw:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave; with a reset, if there is something unread."""
         self.socket.close()
 
     @property
@@ -72,3 +81,14 @@ def post(path: str, body: bytes) -> bytes:
     """A request, as bytes."""
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
+
+
+async def in_thread(call: Callable[..., T], *arguments: object) -> T:
+    """A plain socket's slow call, beside what else the test's loop has to do."""
+    return await asyncio.get_running_loop().run_in_executor(None, call, *arguments)
+
+
+def resident_kib(service: Service) -> int:
+    """The memory of its process."""
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])

@@ -106,8 +106,9 @@ def answer(*reads: bytes) -> bytes:
         ),
     ],
 )
-async def test_a_malformed_head_is_refused_at_once(reads: list[bytes]) -> None:
+async def test_a_malformed_head_is_refused_at_once_however_it_is_cut(reads: list[bytes]) -> None:
     assert answer(*reads) == b"HTTP/1.1 400 Bad Request"
+    assert answer(*[bytes([byte]) for byte in b"".join(reads)]) == b"HTTP/1.1 400 Bad Request"
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,7 @@ async def test_a_malformed_head_is_refused_at_once(reads: list[bytes]) -> None:
 )
 async def test_other_heads_are_not(reads: list[bytes]) -> None:
     assert answer(*reads) == b""
+    assert answer(*[bytes([byte]) for byte in b"".join(reads)]) == b""
 
 
 async def test_one_connection_too_many_is_turned_away_at_once_and_the_others_stay() -> None:
