@@ -9,6 +9,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from edge_proxy.core.errors import Code
+from edge_proxy.core.lateness import Lateness
 from edge_proxy.core.stretch import Stretch
 from edge_proxy.downstream.ask_routes import add_ask_routes
 from edge_proxy.downstream.native_routes import add_native_routes, add_stop_route
@@ -49,6 +50,7 @@ class Edge:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._leaving = False
         timers = LinkTimers(
             connect_s=settings.worker_connect_timeout_s,
             silence_s=settings.worker_silence_timeout_s,
@@ -58,12 +60,15 @@ class Edge:
         terms = Terms(
             max_streams=settings.max_streams,
             timeout_s=settings.generation_timeout_s,
+            first_token_timeout_s=settings.first_token_timeout_s,
+            gap_timeout_s=settings.gap_timeout_s,
             max_timeout_s=settings.max_generation_timeout_s,
             batch_interval_s=settings.batch_interval_ms / 1000,
         )
         self._admission = Admission(terms)
         self._tidying = Tidying()
         self._stretch = Stretch(max_factor=settings.max_batch_stretch)
+        self._lateness = Lateness(max_lag_s=settings.max_lag_ms / 1000)
         self._streams = Streams(
             admit=self._admission.admit,
             release=self._admission.release,
@@ -71,8 +76,6 @@ class Edge:
             attach_source=self._workers.attach,
             cancel=self._workers.cancel,
             ping_interval_s=settings.ping_interval_s,
-            first_token_s=settings.first_token_timeout_s,
-            gap_s=settings.gap_timeout_s,
             ticker=Ticker(),
         )
         self._sockets = WebSocketEndpoint(
@@ -86,11 +89,25 @@ class Edge:
         # Around FastAPI's own outermost layer, so that they hold for its answer to what nobody has foreseen, too.
         self.app: ASGIApp = RequestIdMiddleware(_with_cors(with_shortcut(self.api), settings.cors_origins))
 
+    @property
+    def streams(self) -> int:
+        """How many run."""
+        return self._admission.streams
+
+    def settle(self) -> None:
+        """Say that it goes away, to who asks whether it is ready, and serve on."""
+        self._leaving = True
+
     def drain(self) -> None:
-        """Refuse what is new and end what runs; every client is told."""
-        self._admission.draining = True
-        self._streams.fail_all(Code.SERVER_DRAINING)
+        """Refuse what is new; sockets close when nothing runs on them."""
+        self._leaving = self._admission.draining = True
         self._sockets.drain()
+
+    def end(self) -> None:
+        """Refuse what is new and end what runs; every client is told."""
+        self.drain()
+        self._streams.fail_all(Code.SERVER_DRAINING)
+        self._sockets.end()
 
     def _make_api(self) -> FastAPI:
         settings = self._settings
@@ -107,7 +124,7 @@ class Edge:
             app, self._streams, models=lambda: self._workers.models, max_body_bytes=settings.max_body_bytes
         )
         app.router.routes.append(WebSocketRoute(WEBSOCKET_PATH, self._sockets))
-        add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._admission.draining)
+        add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._leaving)
         return app
 
     @asynccontextmanager
@@ -122,5 +139,6 @@ class Edge:
             await self._workers.stop()
 
     def _look(self, *, busy: float, lag_s: float) -> None:
+        self._admission.late = self._lateness.look(lag_s=lag_s)
         self._workers.stretch(self._stretch.look(busy=busy, lag_s=lag_s))
         self._tidying.look(open_now=self._admission.streams)

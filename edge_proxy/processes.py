@@ -90,7 +90,9 @@ class Family:
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
         for child in self._children:
-            child.terminate()  # by SIGTERM, whichever it was: that is quiet even before the child can handle it
+            child.terminate()  # in any case: that is quiet even before the child can handle it
+            if number == signal.SIGINT and child.pid and child.exitcode is None:
+                os.kill(child.pid, signal.SIGINT)
 
 
 def _live(settings: Settings, run: Run) -> None:

@@ -1,4 +1,8 @@
-"""Serves the edge with uvicorn, on a socket and with signals of our own."""
+"""Serves the edge with uvicorn, on a socket and with signals of our own.
+
+uvicorn by itself closes its listener at the first signal, and then waits for clients. Here it goes on serving while the
+edge goes away (`departure.py`), and who then does not take what is left is cut off.
+"""
 
 import asyncio
 import contextlib
@@ -6,11 +10,12 @@ import logging
 import multiprocessing
 import signal
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 import uvicorn
 
 from edge_proxy.app import Edge
+from edge_proxy.departure import Departing, Departure, Patience
 from edge_proxy.descriptors import make_room
 from edge_proxy.downstream.connection import Connection
 from edge_proxy.downstream.guard import ClientTerms
@@ -24,21 +29,29 @@ BACKLOG = 512
 # itself it would hold megabytes, and a stuck client would go unnoticed for as long as it takes to fill them.
 SEND_BUFFER_BYTES = 65_536
 SPARE_CONNECTIONS = 1000  # beyond those with a stream: idle ones, and probes
+CUT = 0.75  # of uvicorn's time for a stop: who has not taken the end by then is cut off, before uvicorn cancels tasks
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, but that a signal lets streams say why they end, and that the exit code is 0 then."""
+    """uvicorn's server, but that a signal lets streams end, or say why they do, and that the exit code is 0 then.
 
-    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+    Args:
+        config: uvicorn's own; `timeout_graceful_shutdown` is how long clients may take for what is left for them.
+        edge: What the signals are for.
+        patience: For how long it is served on after SIGTERM.
+    """
+
+    def __init__(self, config: uvicorn.Config, edge: Departing, patience: Patience) -> None:
         super().__init__(config)
-        self._on_stop = on_stop
+        self._departure = Departure(edge, patience, self._close)
+        self._interrupted = False
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Called by uvicorn around serving; its own version ends the process by the signal afterwards."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop, number)
+            loop.add_signal_handler(number, self._on_signal, number)
         parent = multiprocessing.parent_process()
         if parent:
             loop.add_reader(parent.sentinel, self._orphaned, parent.sentinel)
@@ -46,18 +59,34 @@ class Server(uvicorn.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
 
-    def _orphaned(self, sentinel: int) -> None:
-        """There is nobody left to stop this process."""
-        asyncio.get_running_loop().remove_reader(sentinel)
-        self._stop(signal.SIGTERM)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        limit_s = self.config.timeout_graceful_shutdown or 0
+        cutting = asyncio.get_running_loop().call_later(CUT * limit_s, self._cut)
+        await super().shutdown(sockets)
+        cutting.cancel()
 
-    def _stop(self, number: signal.Signals) -> None:
-        if self.should_exit:
-            self.force_exit = True
-            return
+    def _on_signal(self, number: signal.Signals) -> None:
         log.info("%s: stopping.", number.name)
+        if number is signal.SIGTERM:
+            self._departure.leave()
+        elif self._interrupted:
+            self._cut()
+        else:
+            self._interrupted = True
+            self._departure.end()
+
+    def _orphaned(self, sentinel: int) -> None:
+        """There is nobody left to stop this process, and others may share its port by now: end at once."""
+        asyncio.get_running_loop().remove_reader(sentinel)
+        self._departure.end()
+
+    def _close(self) -> None:
         self.should_exit = True
-        self._on_stop()
+
+    def _cut(self) -> None:
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()
 
 
 def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
@@ -84,7 +113,7 @@ def client_terms(settings: Settings) -> ClientTerms:
 
 
 async def serve(settings: Settings) -> None:
-    """Run an edge until SIGTERM or SIGINT.
+    """Run an edge until SIGTERM (let streams end) or SIGINT (end them).
 
     Raises:
         OSError: The address can not be listened on.
@@ -107,5 +136,6 @@ async def serve(settings: Settings) -> None:
     )
     host, port = listener.getsockname()[:2]
     log.info("Edge serves http://%s:%d", f"[{host}]" if ":" in host else host, port)
-    await Server(config, edge.drain).serve(sockets=[listener])
+    patience = Patience(settle_s=settings.drain_settle_s, drain_s=settings.drain_timeout_s)
+    await Server(config, edge, patience).serve(sockets=[listener])
     log.info("Edge has stopped.")

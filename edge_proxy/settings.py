@@ -38,6 +38,12 @@ class Settings(BaseSettings):
         30, ge=0, le=86_400, description="A resumable generation is kept so long without a reader."
     )
     max_streams: int = Field(5000, ge=1, description="Streams at once, of one process; more are refused.")
+    max_lag_ms: float = Field(
+        250,
+        gt=0,
+        le=60_000,
+        description="While the process's timers are this late, new streams are refused.",
+    )
     max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
     max_connections: int = Field(
@@ -52,7 +58,19 @@ class Settings(BaseSettings):
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
     worker_silence_timeout_s: float = Field(12, gt=0, description="A worker without any frame is lost.")
     worker_answer_timeout_s: float = Field(10, gt=0, description="A worker must take on a generation, or refuse it.")
-    stop_timeout_s: int = Field(2, ge=1, description="After SIGTERM or SIGINT, streams have so long to end.")
+    drain_settle_s: float = Field(
+        0,
+        ge=0,
+        le=3600,
+        description="After SIGTERM, /readyz says 503 for so long before new streams are refused. "
+        "Behind a load balancer: a little longer than it takes to notice.",
+    )
+    drain_timeout_s: float = Field(
+        20, ge=0, le=86_400, description="After SIGTERM, streams may go on for so long. After SIGINT, not at all."
+    )
+    stop_timeout_s: int = Field(
+        2, ge=1, le=3600, description="When it ends, clients have so long to take what is left for them."
+    )
 
     @field_validator("workers", "cors_origins", mode="before")
     @classmethod

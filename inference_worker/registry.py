@@ -8,7 +8,7 @@ How long they are held, and for whom: see `shelf`. Bounds are kept here: how man
 import asyncio
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inference_worker.engines.base import Engine, Finish, Model, Run
@@ -50,6 +50,7 @@ class Registry(Shelf):
         self.limits = limits
         self.draining = False
         self.running = 0  # engine runs that have not returned
+        self.on_full: Callable[[], None] = lambda: None  # called when they are as many as may be, or are not any more
         self._engine = engine
         self._uncounted = 0  # starts since all text was counted
 
@@ -57,6 +58,11 @@ class Registry(Shelf):
     def models(self) -> Sequence[Model]:
         """What the engine serves."""
         return self._engine.models
+
+    @property
+    def full(self) -> bool:
+        """Whether as many run as may."""
+        return self.running >= self.limits.max_streams
 
     async def start(self, request: Request) -> Generation:
         """Begin a generation. The caller joins it before it awaits anything.
@@ -97,7 +103,7 @@ class Registry(Shelf):
     def _admit(self) -> None:
         if self.draining:
             raise Refused(Code.UNAVAILABLE, "The worker is shutting down.")
-        if self.running >= self.limits.max_streams:
+        if self.full:
             raise Refused(Code.RESOURCE_EXHAUSTED, f"{self.running} generations run, as many as may.")
         self._uncounted += 1
         if self._uncounted > len(self._generations) // COUNT_EVERY:
@@ -109,6 +115,12 @@ class Registry(Shelf):
             self._forget_unread()
         if self._held_chars() > self.limits.max_total_chars:
             raise Refused(Code.RESOURCE_EXHAUSTED, "The text of the generations held fills the worker's memory.")
+
+    def _count(self, change: int) -> None:
+        before = self.full
+        self.running += change
+        if self.full is not before:
+            self.on_full()
 
     async def _prepare(self, request: Request) -> Run:
         try:
@@ -124,14 +136,14 @@ class Registry(Shelf):
         deadline = request.timeout_s and self._call_later(request.timeout_s, lambda: generation.stop(LATE))
 
         def over(_: asyncio.Task[None]) -> None:
-            self.running -= 1
+            self._count(-1)
             run.drop()
             generation.task = None  # a cancelled task keeps its frames, and those this generation: a cycle
             generation.log.close(STOPPED)
             if deadline:
                 deadline.cancel()
 
-        self.running += 1
+        self._count(1)
         generation.task = asyncio.create_task(self._play(generation, run, request))
         generation.task.add_done_callback(over)  # a task that is cancelled before its first step runs no finally
 

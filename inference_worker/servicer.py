@@ -30,6 +30,7 @@ class Servicer(rpc.AIAgentServiceServicer):
         self._registry = registry
         self._rhythm = rhythm
         self._calls: set[ExchangeCall] = set()
+        registry.on_full = self.report_load  # so that edges refuse by themselves what would be refused here
         self.open_calls = 0  # gRPC's stop() returns before handlers have cleaned up: count them ourselves
 
     def report_load(self) -> None:

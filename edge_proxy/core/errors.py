@@ -28,6 +28,7 @@ class Code(StrEnum):
     NOT_SUPPORTED = "NOT_SUPPORTED"
     GENERATION_ERROR = "GENERATION_ERROR"
     BAD_UPSTREAM = "BAD_UPSTREAM"
+    SERVER_BUSY = "SERVER_BUSY"
     WORKER_UNAVAILABLE = "WORKER_UNAVAILABLE"
     WORKER_LOST = "WORKER_LOST"
     SERVER_DRAINING = "SERVER_DRAINING"
@@ -59,6 +60,7 @@ ERRORS: dict[Code, Row] = {
     Code.NOT_SUPPORTED: Row(501, False, "That can not be done here."),
     Code.GENERATION_ERROR: Row(502, True, "The model failed."),
     Code.BAD_UPSTREAM: Row(502, True, "The worker's answer made no sense."),
+    Code.SERVER_BUSY: Row(503, True, "The server has more to do than it can at the moment."),
     Code.WORKER_UNAVAILABLE: Row(503, True, "No worker is available at the moment."),
     Code.WORKER_LOST: Row(503, True, "The worker went away."),
     Code.SERVER_DRAINING: Row(503, True, "The server is shutting down."),

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from edge_proxy.core.caller import ANYONE, Caller
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -39,10 +41,13 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     min_chunk_chars: int = 0
     timeout_s: float | None = None
+    first_token_timeout_s: float | None = None
+    gap_timeout_s: float | None = None
     batch_interval_s: float | None = None
     resume_window_s: float = 0.0
     engine_options: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
+    caller: Caller = ANYONE
 
 
 class Model(NamedTuple):

@@ -74,10 +74,11 @@ class Connection(Guarded, HttpToolsProtocol):
             self._mind()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """See asyncio."""
+        """See asyncio. The app learns of it a turn of the loop later; text that comes before must not be written."""
         self.unread.end()
         self._stop_timer()
         super().connection_lost(exc)
+        self.wire.change(False)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio. A head of up to 16 KiB is taken, however it is cut; a longer one is not, in one read either."""

@@ -38,6 +38,8 @@ def response(failure: Failure, request: HTTPConnection) -> Response:
     if failure.code is Code.ENDED:  # the one way to tell `EventSource` not to come back
         return Response(status_code=failure.status)
     headers = {"retry-after": str(RETRY_AFTER_S)} if failure.status in (429, 503) else {}
+    if failure.code is Code.SERVER_DRAINING:
+        headers["connection"] = "close"  # so that the next attempt may reach another edge
     if request.url.path.startswith(OPENAI_PATHS):
         media_type, body = openai.refusal(failure)
         headers["x-should-retry"] = str(failure.retryable).lower()  # or the SDKs go by the status alone

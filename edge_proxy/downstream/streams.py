@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Refused
@@ -26,8 +27,6 @@ class Streams:
         attach_source: Has a reader read the generation of that id, from an index on.
         cancel: Stops the generation of that id.
         ping_interval_s: Between two pings.
-        first_token_s: A stream whose worker says nothing for so long at first fails.
-        gap_s: And one whose worker says nothing for so long later.
         ticker: Wakes streams.
     """
 
@@ -37,8 +36,6 @@ class Streams:
     attach_source: Callable[[str, int, GenerationRequest, Reader], Awaitable[Opened]]
     cancel: Callable[[str], Awaitable[None]]
     ping_interval_s: float
-    first_token_s: float
-    gap_s: float
     ticker: Ticker
     _streams: set[Stream] = field(default_factory=set)
 
@@ -76,8 +73,8 @@ class Streams:
             interval_s=DISTANCE * (request.batch_interval_s or 0.0),
             ping_interval_s=self.ping_interval_s,
             timeout_s=request.timeout_s or 0.0,
-            first_token_s=self.first_token_s,
-            gap_s=self.gap_s,
+            first_token_s=request.first_token_timeout_s or inf,
+            gap_s=request.gap_timeout_s or inf,
             now=self.ticker.now(),
         )
         pacer.next_index = next_index  # where an ending stands that comes without any text

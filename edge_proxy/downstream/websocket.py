@@ -14,8 +14,9 @@ However the socket ends, all its generations are left at once:
     the client closes, or the connection breaks  none of ours
     a flood of frames, or errors that it         1008
       does not read
-    the server stops, when the generations have  1001
-      said so, or after a moment
+    the server goes away, and its generations    1001
+      have ended, or a moment after it ended
+      them
     a bug                                        1011
 """
 
@@ -41,7 +42,7 @@ log = logging.getLogger(__name__)
 BURST_FRAMES = 100  # more than a page has reason to send at once, with a generate and a cancel for every place
 FRAMES_PER_S = 20.0  # above what a person's clicks make
 MAX_UNSENT = 100  # errors that a client has caused and not read
-DRAIN_PATIENCE_S = 0.5  # for last frames; half of the shortest EDGE_STOP_TIMEOUT_S
+LAST_PATIENCE_S = 0.4  # for last frames; with the line below less than the server waits, by EDGE_STOP_TIMEOUT_S
 CLOSE_PATIENCE_S = 0.25  # for a close frame to get a place: who does not read gets none
 
 # RFC 6455, section 7.4.1
@@ -106,11 +107,15 @@ class Socket:
                     await self._asgi_send({"type": "websocket.close", "code": code, "reason": REASONS[code]})
 
     def drain(self) -> None:
-        """The server stops, and has ended all generations: close when they have said so."""
+        """The server goes away: close as soon as there is no generation."""
         self._draining = True
         if not self._running:
             self._end(GOING_AWAY)
-        self._loop.call_later(DRAIN_PATIENCE_S, self._end, GOING_AWAY)
+
+    def end(self) -> None:
+        """The server has ended all generations: close when they have said so, or in a moment."""
+        self.drain()
+        self._loop.call_later(LAST_PATIENCE_S, self._end, GOING_AWAY)
 
     async def _read(self) -> None:
         allowance = Allowance(burst=BURST_FRAMES, per_s=FRAMES_PER_S, now=self._loop.time())

@@ -62,9 +62,14 @@ class WebSocketEndpoint:
             self._sockets.discard(socket)
 
     def drain(self) -> None:
-        """The server stops, and has ended all generations: close every socket."""
+        """The server goes away: close every socket as soon as it has no generation."""
         for socket in tuple(self._sockets):
             socket.drain()
+
+    def end(self) -> None:
+        """The server has ended all generations: close every socket when they have said so, or in a moment."""
+        for socket in tuple(self._sockets):
+            socket.end()
 
     def _objection(self, headers: Headers) -> Failure | None:
         origins = headers.getlist("origin")

@@ -20,6 +20,7 @@ Answer = Callable[[pb.Opened | Failure], None]
 OnLost = Callable[
     [int, Failure], None
 ]  # the index that was reached, and what the reader is to be told if nothing helps
+COMPACT_S = 5.0  # a full worker says its load often, and each time all streams are gone through
 Row = tuple[int, str, int]  # a stream's number, its new text, and the index behind it
 
 
@@ -70,6 +71,7 @@ class Exchange:
         self._routes: dict[int, Route] = {}
         self._commands: list[pb.Command] = []
         self._last_number = 0
+        self._compact_at = 0.0
 
     def __len__(self) -> int:
         """How many streams there are."""
@@ -145,8 +147,11 @@ class Exchange:
         for ending in frame.endings:
             self._end(ending.stream, to_ending(ending), now)
 
-    def compact(self) -> None:
-        """Keep what has been said in less memory; to be called now and then."""
+    def compact(self, *, now: float) -> None:
+        """Keep what has been said in less memory; asked for at every word of load, done now and then."""
+        if now < self._compact_at:
+            return
+        self._compact_at = now + COMPACT_S
         for route in self._routes.values():
             if route.said is not None:
                 route.said.compact()

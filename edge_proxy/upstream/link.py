@@ -19,6 +19,7 @@ from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Source
 from edge_proxy.upstream.channel import make_channel
 from edge_proxy.upstream.exchange import Exchange, NumberedSource, Route
+from edge_proxy.upstream.room import Room
 from edge_proxy.upstream.translate import to_failure
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
@@ -26,8 +27,7 @@ from protos import inference_pb2_grpc as rpc
 log = logging.getLogger(__name__)
 
 BREATH_S = 0.002  # between two frames of commands: those of a burst share one
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 2.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,7 @@ class WorkerLink:
         self.worker_id = ""  # "" until it has said hello, and when it is lost
         self.models: tuple[pb.Model, ...] = ()
         self.load = pb.Load()
+        self.room = Room()
         self._timers = timers
         self._wake = asyncio.Event()
         self._exchange = Exchange(self._wake.set)
@@ -84,8 +85,7 @@ class WorkerLink:
         Raises:
             Refused: The worker does not take it, is lost, or does not answer in time.
         """
-        exchange = self._exchange
-        return await self._answered(exchange, route, lambda: exchange.open(request, route, interval_s=interval_s))
+        return await self._answered(route, lambda exchange: exchange.open(request, route, interval_s=interval_s))
 
     async def attach(self, attach: pb.Attach, route: Route, *, interval_s: float = 0.0) -> Answered:
         """Read a generation that is there.
@@ -93,10 +93,10 @@ class WorkerLink:
         Raises:
             Refused: The worker does not have it, or not so; it is lost, or does not answer in time.
         """
-        exchange = self._exchange
-        return await self._answered(exchange, route, lambda: exchange.attach(attach, route, interval_s=interval_s))
+        return await self._answered(route, lambda exchange: exchange.attach(attach, route, interval_s=interval_s))
 
-    async def _answered(self, exchange: Exchange, route: Route, ask: Callable[[], int]) -> Answered:
+    async def _answered(self, route: Route, ask: Callable[[Exchange], int]) -> Answered:
+        exchange, reports = self._exchange, self.room.reports
         answered: asyncio.Future[pb.Opened | Failure] = asyncio.get_running_loop().create_future()
 
         def on_answer(answer: pb.Opened | Failure) -> None:
@@ -104,7 +104,7 @@ class WorkerLink:
                 answered.set_result(answer)
 
         route.answer = on_answer
-        number = ask()
+        number = ask(exchange)
         try:
             async with asyncio.timeout(self._timers.answer_s):
                 answer = await answered
@@ -115,6 +115,8 @@ class WorkerLink:
             exchange.leave(number)
             raise
         if isinstance(answer, Failure):
+            if answer.code is Code.OVERLOADED:
+                self.room.refused(mine=self.streams, since=reports)
             raise Refused(answer)
         return Answered(answer, NumberedSource(exchange, number))
 
@@ -188,7 +190,7 @@ class WorkerLink:
         if frame is grpc.aio.EOF or not frame.HasField("hello"):
             raise TimeoutError
         self.models = tuple(frame.hello.models)
-        self.load = frame.load
+        self._hear(frame.load)
         self.worker_id = frame.hello.worker_id
         self._tell(True)
         log.info("The worker at %s is %s: %s.", self.address, self.worker_id, ", ".join(m.name for m in self.models))
@@ -201,10 +203,14 @@ class WorkerLink:
                 frame = await call.read()
                 if frame is grpc.aio.EOF:
                     return
-                if frame.HasField("load"):
-                    self.load = frame.load
-                    self._exchange.compact()
                 self._exchange.receive(frame, now=loop.time())
+                if frame.HasField("load"):
+                    self._hear(frame.load)
+
+    def _hear(self, load: pb.Load) -> None:
+        self.load = load
+        self._exchange.compact(now=asyncio.get_running_loop().time())
+        self.room.report(running=load.running, places=load.max_streams, mine=self.streams)
 
     async def _write(self, call: Any) -> None:
         # The read on the same call meets the same end, and tells of it.

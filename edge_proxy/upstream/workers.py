@@ -60,7 +60,7 @@ class Workers:
         """Start a generation on the worker with the most room; on another, if that one can not take it.
 
         Raises:
-            Refused: No worker is there, none serves the model, or none of those asked takes it.
+            Refused: No worker is there, none serves the model or has room, or none of those asked takes it.
         """
         self._retries.earn()
         message = to_message(request)
@@ -141,7 +141,10 @@ class Workers:
         serving = [link for link in ready if not model or any(model == known.name for known in link.models)]
         if not serving:
             raise Refused(Failure(Code.NOT_FOUND, "No worker serves that model.", "model"))
-        return min(serving, key=_fullness)
+        with_room = [link for link in serving if not link.room.full(mine=link.streams)]
+        if not with_room:
+            raise Refused(Failure(Code.OVERLOADED))
+        return min(with_room, key=lambda link: link.room.fullness(mine=link.streams))
 
     def _others(self, model: str, link: WorkerLink) -> bool:
         try:
@@ -155,8 +158,3 @@ async def _open(link: WorkerLink, message: pb.GenerateRequest, reading: Reading)
     answered = await link.open(message, reading.route(), interval_s=reading.interval_s)
     reading.adopt(link, answered)
     return Opened(answered.opened.generation_id, reading)
-
-
-def _fullness(link: WorkerLink) -> float:
-    """The part of its places that are taken: as it said last, or by this edge's own streams, known at once."""
-    return max(link.streams, link.load.running) / max(1, link.load.max_streams)

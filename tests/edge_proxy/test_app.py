@@ -114,6 +114,22 @@ async def test_streams_are_limited_and_places_given_back() -> None:
         assert (await here.post().response()).status == 200
 
 
+async def test_a_process_that_is_behind_takes_nothing_new_until_it_is_not() -> None:
+    async with site(max_lag_ms=50) as here:
+        running = await here.start()
+        for _ in range(5):
+            here.edge._look(busy=1.0, lag_s=0.06)
+        refused = await here.post().response()
+        assert (refused.status, problem(refused)["code"]) == (503, "SERVER_BUSY")
+        assert refused.headers["retry-after"] == "1"
+        assert (await here.ask("GET", "/readyz").response()).status == 200
+        for _ in range(5):
+            here.edge._look(busy=0.1, lag_s=0.0)
+        assert (await here.post().response()).status == 200
+        running.leave()
+        await running.response()
+
+
 async def test_a_client_that_leaves_frees_the_worker() -> None:
     async with site() as here:
         client = await here.start()
@@ -123,10 +139,33 @@ async def test_a_client_that_leaves_frees_the_worker() -> None:
         await eventually(lambda: here.worker.registry.running == 0)
 
 
-async def test_draining_tells_every_stream_and_refuses_new_ones() -> None:
+async def test_before_it_drains_it_serves_on_but_says_that_it_is_not_ready() -> None:
+    async with site() as here:
+        here.edge.settle()
+        ready = await here.ask("GET", "/readyz").response()
+        assert (ready.status, problem(ready)["status"]) == (503, "draining")
+        assert (await here.post().response()).stream.messages
+        assert here.edge.streams == 0
+
+
+async def test_draining_refuses_new_streams_and_lets_the_others_go_on() -> None:
+    async with site() as here:
+        client = here.post(engine_options={"tokens": 20, "tokens_per_second": 100})
+        await eventually(lambda: client.stream.messages)
+        here.edge.drain()
+        refused = await here.post().response()
+        assert (refused.status, problem(refused)["code"]) == (503, "SERVER_DRAINING")
+        assert (refused.headers["retry-after"], refused.headers["connection"]) == ("1", "close")
+        assert here.edge.streams == 1
+        await client.response()
+        assert json.loads(client.stream.messages[-1].data)["isFinal"] is True
+        assert here.edge.streams == 0
+
+
+async def test_its_end_is_told_to_every_stream() -> None:
     async with site() as here:
         client = await here.start()
-        here.edge.drain()
+        here.edge.end()
         await client.response()
         assert json.loads(client.stream.messages[-1].data)["code"] == "SERVER_DRAINING"
         assert client.complete
@@ -209,7 +248,7 @@ async def test_a_socket_has_the_same_streams_on_the_same_terms() -> None:
         await eventually(lambda: len(client.frames) >= 3)
         assert client.codes == ["OVERLOADED"]
         assert (await here.post().response()).status == 429
-        here.edge.drain()
+        here.edge.end()
         await asyncio.wait_for(client.task, 5)
         assert (client.codes[-1], client.close_code) == ("SERVER_DRAINING", 1001)
 

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from edge_proxy.departure import Patience
 from edge_proxy.downstream.connection import MAX_HEAD_BYTES
 from edge_proxy.server import Server, bind, serve
 from edge_proxy.settings import Settings
@@ -81,41 +82,78 @@ async def test_a_head_that_does_not_end_is_not_kept(caplog: pytest.LogCaptureFix
 
 
 class Endless:
-    """An app whose responses do not end by themselves."""
+    """An app whose responses do not end by themselves; a `Departing` that notes what it is told."""
 
     def __init__(self) -> None:
-        self.running = 0
+        self.streams = 0
+        self.told: list[str] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.running += 1
+        self.streams += 1
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"", "more_body": True})
-        await asyncio.Event().wait()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.streams -= 1
+
+    def settle(self) -> None:
+        self.told.append("settle")
+
+    def drain(self) -> None:
+        self.told.append("drain")
+
+    def end(self) -> None:
+        self.told.append("end")
 
 
-async def test_the_first_signal_tells_the_app_once_and_the_second_ends_at_once() -> None:
-    app, told = Endless(), list[str]()
+@contextlib.asynccontextmanager
+async def endless(*, stop_timeout_s: int) -> AsyncIterator[tuple[Endless, Server, asyncio.Task[None], int]]:
+    """A server with one response that does not end, its task, and its port."""
+    app = Endless()
     listener = bind("127.0.0.1", 0)
+    port = listener.getsockname()[1]
     config = uvicorn.Config(
-        app, http="httptools", ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=60
+        app, http="httptools", ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=stop_timeout_s
     )
-    server = Server(config, lambda: told.append("stop"))
+    server = Server(config, app, Patience(settle_s=0, drain_s=60))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     await eventually(lambda: server.started)
-    _, writer = await asyncio.open_connection(*listener.getsockname())
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(get("/"))
-    await eventually(lambda: app.running)
+    await eventually(lambda: app.streams)
+    try:
+        yield app, server, task, port
+    finally:
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
-    os.kill(os.getpid(), signal.SIGINT)
-    await eventually(lambda: told)
-    assert not server.force_exit
-    assert not task.done()
-    os.kill(os.getpid(), signal.SIGTERM)
-    await asyncio.wait_for(task, 10)
-    assert told == ["stop"]
-    writer.close()
-    with contextlib.suppress(ConnectionError):
-        await writer.wait_closed()
+
+async def test_sigterm_lets_streams_go_on_and_the_next_ends_them(caplog: pytest.LogCaptureFixture) -> None:
+    async with endless(stop_timeout_s=1) as (app, server, task, port):
+        os.kill(os.getpid(), signal.SIGTERM)
+        await eventually(lambda: app.told == ["settle", "drain"])
+        (await asyncio.open_connection("127.0.0.1", port))[1].close()  # it still listens
+        assert not server.should_exit
+        os.kill(os.getpid(), signal.SIGTERM)
+        await eventually(lambda: server.should_exit)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(task, 10)
+    assert app.told == ["settle", "drain", "end"]
+    assert app.streams == 0, "it was cut off, and so could leave"
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_sigint_ends_streams_at_once_and_the_second_waits_for_nobody() -> None:
+    async with endless(stop_timeout_s=60) as (app, _, task, _):
+        os.kill(os.getpid(), signal.SIGINT)
+        await eventually(lambda: app.told == ["end"])
+        os.kill(os.getpid(), signal.SIGTERM)  # a parent sends both, and they may change places
+        await asyncio.sleep(0.5)
+        assert not task.done()
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.wait_for(task, 10)
+    assert app.told == ["end"]
 
 
 @pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])

@@ -236,7 +236,8 @@ async def test_pings_and_the_limit_come_from_the_settings() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 async def test_an_edge_that_stops_says_so_in_every_generation_and_closes_every_socket(number: signal.Signals) -> None:
-    with processes.worker() as (worker, _), processes.edge(worker) as (edge, edge_process):
+    no_drain = {"EDGE_DRAIN_TIMEOUT_S": "0"}  # so that both signals are one
+    with processes.worker() as (worker, _), processes.edge(worker, **no_drain) as (edge, edge_process):
         async with (
             WorkerProbe(worker) as probe,
             Socket.open(edge) as busy,

@@ -46,6 +46,19 @@ async def test_a_run_that_finds_no_room_any_more_is_dropped() -> None:
 
 
 @in_virtual_time
+async def test_it_says_when_it_becomes_full_and_when_it_is_not_any_more_and_nothing_else() -> None:
+    registry = make_registry(OneRunEngine(say_nothing), max_streams=3)
+    said: list[int] = []
+    registry.on_full = lambda: said.append(registry.running)
+    generations = [await start(registry, make_request()) for _ in range(3)]
+    assert said == [3]
+    for generation in generations:
+        registry.cancel(generation.id)
+    await eventually(lambda: registry.running == 0)
+    assert said == [3, 2]
+
+
+@in_virtual_time
 async def test_labels_reach_the_log_and_an_engine_may_count_tokens_itself() -> None:
     async def think(sink: Sink) -> Finish:
         sink.label(Label(Channel.REASONING))

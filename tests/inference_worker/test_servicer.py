@@ -203,6 +203,19 @@ async def test_a_change_of_load_is_told_to_every_edge() -> None:
             call.cancel()
 
 
+async def test_every_edge_is_told_at_once_when_the_worker_becomes_full_and_when_it_is_not_any_more() -> None:
+    async with served(make_registry(max_streams=2)) as pair:
+        mine, other = pair.stub.Exchange(), pair.stub.Exchange()
+        await other.read()
+        opens = [pb.Command(stream=number, open=generate(options=STALLED)) for number in (1, 2)]
+        await mine.write(pb.EdgeFrame(commands=opens))
+        assert (await asyncio.wait_for(other.read(), 2)).load == pb.Load(running=2, max_streams=2)
+        await mine.write(pb.EdgeFrame(commands=[pb.Command(stream=1, detach=pb.Detach())]))
+        assert (await asyncio.wait_for(other.read(), 2)).load == pb.Load(running=1, max_streams=2)
+        for call in (mine, other):
+            call.cancel()
+
+
 async def test_what_is_not_the_answer_does_not_look_like_it() -> None:
     request = generate(options={"reasoning": "2", "tokens": "5"})
     async with served(make_registry()) as pair:

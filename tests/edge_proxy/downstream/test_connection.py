@@ -7,8 +7,15 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from edge_proxy.core.errors import Code
+from edge_proxy.core.pacer import Pacer
+from edge_proxy.dialects.native import NativeEncoder
 from edge_proxy.downstream.connection import MAX_HEAD_BYTES, Connection
 from edge_proxy.downstream.guard import ClientTerms
+from edge_proxy.downstream.pump import Pump
+from edge_proxy.downstream.stream import Stream
+from tests.edge_proxy.downstream.hand_ticker import HandTicker
+from tests.support.virtual_time import settle
 
 
 class Transport(asyncio.Transport):
@@ -65,6 +72,23 @@ async def test_it_says_when_the_client_takes_bytes_again() -> None:
     assert not connection.wire.free
     connection.resume_writing()
     assert connection.wire.free
+
+
+async def test_nothing_is_written_to_a_connection_that_is_lost() -> None:
+    """uvloop's transport raises then, and the app does not know yet."""
+    connection, transport = make_connection()
+    stream = Stream(Pacer(interval_s=0, ping_interval_s=15, timeout_s=120, now=0), HandTicker())
+    running = asyncio.create_task(Pump(stream, NativeEncoder("w1-1"), connection.wire).run())
+    await settle()
+    stream.push("a", 1, now=0)
+    written = transport.written
+    assert b'"delta":"a"' in written
+    connection.connection_lost(None)
+    stream.push("b", 2, now=1)
+    assert transport.written == written
+    stream.fail(Code.CANCELLED)
+    await running
+    assert transport.written == written
 
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"

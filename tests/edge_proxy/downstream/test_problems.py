@@ -99,4 +99,4 @@ async def test_what_nobody_has_foreseen_has_its_request_id_in_the_header_too() -
 
 def test_every_status_that_a_client_can_get_is_described() -> None:
     assert set(RESPONSES) == {Failure(code).status for code in Code} - {499}
-    assert RESPONSES[503]["description"] == "WORKER_UNAVAILABLE, WORKER_LOST, SERVER_DRAINING"
+    assert RESPONSES[503]["description"] == "SERVER_BUSY, WORKER_UNAVAILABLE, WORKER_LOST, SERVER_DRAINING"

@@ -6,7 +6,7 @@ import pytest
 
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.downstream.stream import PAUSE_CHARS
-from edge_proxy.downstream.websocket import BURST_FRAMES, DRAIN_PATIENCE_S, MAX_UNSENT
+from edge_proxy.downstream.websocket import BURST_FRAMES, LAST_PATIENCE_S, MAX_UNSENT
 from tests.edge_proxy.downstream.played_exchange import nothing_is_left_running
 from tests.edge_proxy.downstream.played_socket import open_socket
 from tests.edge_proxy.downstream.played_upstream import LOST
@@ -347,6 +347,22 @@ async def test_an_idle_socket_closes_when_the_server_stops() -> None:
 
 
 @in_virtual_time
+async def test_when_the_server_drains_a_socket_closes_behind_its_last_generation() -> None:
+    here = await open_socket()
+    await here.generate("a")
+    here.admission.draining = True
+    here.socket.drain()
+    await here.generate("b")
+    await until(60.0)
+    assert [frame["ref"] for frame in here.client.frames if frame.get("code") == "SERVER_DRAINING"] == ["b"]
+    assert not here.client.task.done()
+    here.upstream.last.end()
+    await settle()
+    assert here.client.frames[-1]["isFinal"] is True
+    assert here.client.close_code == 1001
+
+
+@in_virtual_time
 async def test_when_the_server_stops_generations_say_so_before_the_close() -> None:
     here = await open_socket()
     await here.generate("a")
@@ -354,7 +370,7 @@ async def test_when_the_server_stops_generations_say_so_before_the_close() -> No
     await here.generate("b")
     here.admission.draining = True
     here.streams.fail_all(Code.SERVER_DRAINING)
-    here.socket.drain()
+    here.socket.end()
     await settle()
     assert sorted(f["ref"] for f in here.client.frames if f.get("code") == "SERVER_DRAINING") == ["a", "b"]
     assert here.client.close_code == 1001
@@ -370,9 +386,9 @@ async def test_a_client_that_does_not_read_does_not_hold_up_the_stop() -> None:
     await settle()
     begin = now()
     here.streams.fail_all(Code.SERVER_DRAINING)
-    here.socket.drain()
+    here.socket.end()
     await here.client.task
-    assert DRAIN_PATIENCE_S <= now() - begin < 1.0  # the shortest EDGE_STOP_TIMEOUT_S
+    assert LAST_PATIENCE_S <= now() - begin < 1.0  # the shortest EDGE_STOP_TIMEOUT_S
     assert await nothing_is_left_running()
 
 

@@ -91,10 +91,22 @@ async def test_when_the_server_stops_new_ones_are_refused_and_all_others_closed(
     assert (late.sent[0]["status"], json.loads(late.sent[1]["body"])["code"]) == (503, "SERVER_DRAINING")
     assert (b"retry-after", b"1") in late.sent[0]["headers"]
     site.streams.fail_all(Code.SERVER_DRAINING)
-    site.endpoint.drain()
+    site.endpoint.end()
     await settle()
     assert (idle.close_code, busy.close_code) == (1001, 1001)
     assert busy.codes == ["SERVER_DRAINING"]
+
+
+@in_virtual_time
+async def test_when_the_server_drains_sockets_close_that_have_no_generation() -> None:
+    site = Site()
+    idle, busy = await site.connect(), await site.connect()
+    await busy.say(type="generate", prompt="x")
+    site.endpoint.drain()
+    await settle()
+    assert idle.close_code == 1001
+    assert not busy.task.done()
+    await busy.leave()
 
 
 @in_virtual_time

@@ -4,7 +4,7 @@ import pytest
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Channel, Label, Outcome, Usage
-from edge_proxy.upstream.exchange import Exchange, Route
+from edge_proxy.upstream.exchange import COMPACT_S, Exchange, Route
 from edge_proxy.upstream.said import Said
 from protos import inference_pb2 as pb
 from tests.edge_proxy.upstream.readers import REQUEST, NotingReader
@@ -326,3 +326,14 @@ def test_a_refusal_to_attach_has_meanings_of_its_own(code: int, expected: Code) 
     call.exchange.attach(pb.Attach(generation_id="w1-1", next_index=4), Route(NotingReader(), answers.append))
     call.exchange.receive(pb.WorkerFrame(refused=[pb.Refused(stream=1, status=pb.Status(code=code))]), now=0.0)
     assert [answer.code for answer in answers if isinstance(answer, Failure)] == [expected]
+
+
+def test_what_was_said_is_made_compact_now_and_then_however_often_it_is_asked_for() -> None:
+    exchange, said = Exchange(lambda: None), Said()
+    exchange.open(REQUEST, Route(NotingReader(), None, said))
+    rows = [("a", index) for index in range(1000)]
+    for now, compacted in [(10.0, True), (10.1, False), (10.0 + COMPACT_S, True)]:
+        said.rows = list(rows)
+        exchange.compact(now=now)
+        assert (len(said.rows) < len(rows)) is compacted
+        assert said.text == "a" * len(rows)

@@ -200,6 +200,8 @@ async def test_an_open_that_a_worker_can_not_take_is_tried_on_another() -> None:
         assert caught.value.failure.code is Code.OVERLOADED
         assert [len(lasts(script, "open")) for script in scripts] == [1, 1]
         scripts[0].on_open = taken
+        scripts[0].send(pb.WorkerFrame(load=pb.Load(max_streams=10)))  # there is room again
+        await eventually(lambda: any(not link.room.full(mine=0) for link in workers._links))
         assert (await workers.open(REQUEST, NotingReader())).generation_id.startswith("one")
 
 

@@ -70,6 +70,56 @@ async def test_what_others_run_on_a_worker_counts() -> None:
         assert await owners(workers, 3) == ["idle"] * 3
 
 
+def refuse_all(worker: ScriptedWorker, command: pb.Command) -> pb.WorkerFrame:
+    """There is no room."""
+    return pb.WorkerFrame(refused=[pb.Refused(stream=command.stream, status=pb.Status(code=8))])
+
+
+async def test_a_worker_that_is_full_is_not_asked_while_another_has_room() -> None:
+    full = ScriptedWorker("full")
+    full.load = pb.Load(running=10, max_streams=10)
+    roomy = ScriptedWorker("roomy", max_streams=1000)
+    roomy.load = pb.Load(running=999, max_streams=1000)
+    async with connected(full, roomy) as workers:
+        assert await owners(workers, 3) == ["roomy"] * 3
+        assert full.commands == []
+
+
+async def test_when_all_are_full_nobody_is_asked_until_one_says_that_it_has_room() -> None:
+    one, two = ScriptedWorker("one"), ScriptedWorker("two")
+    one.load = two.load = pb.Load(running=10, max_streams=10)
+    async with connected(one, two) as workers:
+        assert (await refusal_of_open(workers)).code is Code.OVERLOADED
+        assert one.commands + two.commands == []
+        two.send(pb.WorkerFrame(load=pb.Load(running=9, max_streams=10)))
+        await eventually(lambda: any(not link.room.full(mine=0) for link in workers._links))
+        assert await owners(workers, 1) == ["two"]
+
+
+async def test_a_refusal_for_want_of_room_is_remembered_until_the_worker_says_more() -> None:
+    worker = ScriptedWorker("one")
+    worker.on_open = refuse_all
+    async with connected(worker) as workers:
+        for _ in range(5):
+            assert (await refusal_of_open(workers)).code is Code.OVERLOADED
+        assert len(worker.commands) == 1
+        worker.send(pb.WorkerFrame(load=pb.Load(running=3, max_streams=10)))
+        await eventually(lambda: not workers._links[0].room.full(mine=0))
+        await refusal_of_open(workers)
+        assert len(worker.commands) == 2
+
+
+async def test_a_stream_that_ends_makes_room_at_once() -> None:
+    worker = ScriptedWorker("one", max_streams=2)
+    async with connected(worker) as workers:
+        opened = [await workers.open(REQUEST, NotingReader()) for _ in range(2)]
+        worker.send(pb.WorkerFrame(load=pb.Load(running=2, max_streams=2)))
+        await eventually(lambda: workers._links[0].room.full(mine=2))
+        assert (await refusal_of_open(workers)).code is Code.OVERLOADED
+        opened[0].source.leave()
+        assert await owners(workers, 1) == ["one"]
+
+
 async def test_a_worker_that_drains_gets_nothing_new() -> None:
     leaving = ScriptedWorker("leaving")
     async with connected(leaving, ScriptedWorker("staying")) as workers:
