@@ -56,7 +56,7 @@ class Edge:
             silence_s=settings.worker_silence_timeout_s,
             answer_s=settings.worker_answer_timeout_s,
         )
-        self._workers = Workers(settings.workers, timers)
+        self._workers = Workers(settings.workers, timers, resolve_interval_s=settings.resolve_interval_s)
         terms = Terms(
             max_streams=settings.max_streams,
             timeout_s=settings.generation_timeout_s,
