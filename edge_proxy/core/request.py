@@ -28,6 +28,7 @@ class GenerationRequest:
     `batch_interval_s` is how the client wants its stream paced; the worker is told, so that it puts together in one
     piece what would be put together anyway. `extras` are more of what OpenAI's API can ask for, by its names there,
     each value as JSON. `impatient` says that the client set a limit of its own: not to keep it is no fault of a worker.
+    Requests of one `session` go to one worker, as long as it has room.
     """
 
     model: str = ""
@@ -48,6 +49,7 @@ class GenerationRequest:
     impatient: bool = False
     engine_options: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
+    session: str = ""
     caller: Caller = ANYONE
 
 

@@ -86,11 +86,11 @@ class Workers:
         self._retries.earn()
         message = to_message(request)
         reading = self._reading(message, reader, request)
-        link = self._choose(request.model)
+        link = self._choose(request)
         try:
             return await _open(link, message, reading)
         except Refused as refused:
-            other = self._other(request.model, link) if refused.failure.code in ELSEWHERE else None
+            other = self._other(request, link) if refused.failure.code in ELSEWHERE else None
             if other is None or not self._retries.spend():
                 raise
         return await _open(other, message, reading)
@@ -159,21 +159,22 @@ class Workers:
         there = [link for link in self._links if link.connected]
         return sorted(there, key=lambda link: link.worker_id != owner)
 
-    def _choose(self, model: str, *, but: WorkerLink | None = None) -> WorkerLink:
+    def _choose(self, request: GenerationRequest, *, but: WorkerLink | None = None) -> WorkerLink:
         ready = [link for link in self._links if link.ready and link is not but]
         if not ready:
             raise Refused(Failure(Code.WORKER_UNAVAILABLE))
+        model = request.model
         serving = [link for link in ready if not model or any(model == known.name for known in link.models)]
         if not serving:
             raise Refused(Failure(Code.NOT_FOUND, "No worker serves that model.", "model"))
-        link = self._choice.pick(serving)
+        link = self._choice.pick(serving, request.session)
         if link is None:
             raise Refused(Failure(Code.OVERLOADED))
         return link
 
-    def _other(self, model: str, link: WorkerLink) -> WorkerLink | None:
+    def _other(self, request: GenerationRequest, link: WorkerLink) -> WorkerLink | None:
         with contextlib.suppress(Refused):
-            return self._choose(model, but=link)
+            return self._choose(request, but=link)
         return None
 
 

@@ -16,13 +16,15 @@ class Bench:
 
     def __init__(self, *fullness: float) -> None:
         self.links = [WorkerLink(f"127.0.0.1:{port}", TIMERS) for port in range(1, len(fullness) + 1)]
+        for number, link in enumerate(self.links):
+            link.worker_id = f"w{number}"
         self.full = dict(zip(self.links, fullness, strict=True))
         self.offered: list[set[int]] = []
         self._random = random.Random(7)
         self.choice = Choice(lambda link: self.full[link] > FULL, self.full.__getitem__, self._sample)
 
-    def pick(self) -> WorkerLink:
-        link = self.choice.pick(self.links)
+    def pick(self, session: str = "") -> WorkerLink:
+        link = self.choice.pick(self.links, session)
         assert link
         return link
 
@@ -146,3 +148,22 @@ async def test_where_all_are_set_aside_the_one_whose_time_is_soonest_over_is_tak
     assert {link.standing.breaker.state for link in bench.links} == {State.PROBING}
     bench.full[bench.links[0]] = 0.1
     assert Counter(bench.picked(5)) == {1: 5}
+
+
+@in_virtual_time
+async def test_requests_of_a_session_go_to_one_worker_while_it_has_room() -> None:
+    bench = Bench(0.9, 0.9, 0.9, 0.9)
+    homes = {session: bench.links.index(bench.pick(session)) for session in "abcdefgh"}
+    assert len(set(homes.values())) > 1
+    bench.full.update(dict.fromkeys(bench.links, 0.0) | {bench.links[homes["a"]]: 0.9})
+    assert {bench.links.index(bench.pick("a")) for _ in range(20)} == {homes["a"]}
+    bench.full[bench.links[homes["a"]]] = 1.0
+    assert homes["a"] not in {bench.links.index(bench.pick("a")) for _ in range(20)}
+
+
+@in_virtual_time
+async def test_a_session_does_not_go_to_a_worker_that_is_set_aside() -> None:
+    bench = Bench(0.0, 0.0)
+    home = bench.links.index(bench.pick("a"))
+    bench.set_aside(home)
+    assert {bench.links.index(bench.pick("a")) for _ in range(20)} == {1 - home}
