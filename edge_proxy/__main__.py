@@ -32,9 +32,7 @@ def _serve(arguments: list[str]) -> int:
     try:
         settings = CliApp.run(Settings, cli_args=arguments)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(["EDGE", *map(str, first["loc"])]).upper()
-        return _complain(f"{name}: {first['msg'].removeprefix('Value error, ')} (given: {first['input']!r:.100})", 2)
+        return _complain(_said(error), 2)
     except SettingsError as error:
         return _complain(str(error), 2)
     try:
@@ -42,6 +40,16 @@ def _serve(arguments: list[str]) -> int:
     except OSError as error:
         return _complain(f"{settings.host}:{settings.port} can not be listened on: {error}", 1)
     return 0
+
+
+def _said(error: ValidationError) -> str:
+    """What is wrong first, and what was given; but not where that is all settings, keys among them."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    name = "_".join(["EDGE", *map(str, first["loc"])]).upper()
+    return f"{name}: {message} (given: {first['input']!r:.100})"
 
 
 def _run(settings: Settings) -> None:

@@ -1,9 +1,13 @@
 """The edge's settings: environment variables `EDGE_*`, or flags of the same names."""
 
-from typing import Annotated
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from edge_proxy.access.key_ring import KeyRing
 
 Names = Annotated[list[str], NoDecode]
 
@@ -46,6 +50,18 @@ class Settings(BaseSettings):
     )
     max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
+    api_keys: str = Field(
+        "",
+        repr=False,
+        description="API keys, one line each, as `python -m edge_proxy keys new` prints it. "
+        "Without keys anyone may use the edge, and it listens on loopback only.",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="A file of more such lines. It is read again when it changes; a line that is gone is revoked."
+    )
+    allow_anonymous: bool = Field(
+        False, description="Without keys, listen on other addresses than loopback all the same, for whoever comes."
+    )
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
     worker_silence_timeout_s: float = Field(12, gt=0, description="A worker without any frame is lost.")
@@ -64,6 +80,28 @@ class Settings(BaseSettings):
         2, ge=1, le=3600, description="When it ends, clients have so long to take what is left for them."
     )
 
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether who comes must say who it is."""
+        return bool(self.api_keys.strip() or self.api_keys_file)
+
+    @model_validator(mode="after")
+    def _keys_are_right(self) -> Self:
+        try:
+            KeyRing(self.api_keys, self.api_keys_file)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"the API keys can not be read: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _not_open_to_all_by_mistake(self) -> Self:
+        if not (self.asks_for_keys or self.allow_anonymous or _is_loopback(self.host)):
+            raise ValueError(
+                f"EDGE_HOST is {self.host}, which others can reach, and there are no keys. Set EDGE_API_KEYS_FILE or "
+                "EDGE_API_KEYS; or EDGE_ALLOW_ANONYMOUS=true, if whoever reaches this address may use it"
+            )
+        return self
+
     @field_validator("workers", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -79,3 +117,11 @@ class Settings(BaseSettings):
         if not value:
             raise ValueError("name at least one worker")
         return value
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it. What is no address may resolve to any."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -79,7 +79,7 @@ class AIAgentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelGeneration(self, request, context):
-        """Stops a generation for all its readers. NOT_FOUND for an id that is unknown or gone.
+        """Stops a generation for all its readers. NOT_FOUND for an id that is unknown, gone, or another owner's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from edge_proxy.core.caller import ANYONE, Caller
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Refused
 from edge_proxy.core.pacer import Pacer
@@ -24,7 +25,7 @@ class Streams:
         admit: The request on the server's terms, or Refused; `release` follows when its stream has ended.
         open_source: Starts a generation for a reader.
         attach_source: Has a reader read the generation of that id, from an index on.
-        cancel: Stops the generation of that id.
+        cancel: Stops the generation of that id, if it is that owner's.
         ping_interval_s: Between two pings.
         first_token_s: A stream whose worker says nothing for so long at first fails.
         gap_s: And one whose worker says nothing for so long later.
@@ -35,12 +36,12 @@ class Streams:
     release: Callable[[], None]
     open_source: Callable[[GenerationRequest, Reader], Awaitable[Opened]]
     attach_source: Callable[[str, int, GenerationRequest, Reader], Awaitable[Opened]]
-    cancel: Callable[[str], Awaitable[None]]
+    cancel: Callable[[str, str], Awaitable[None]]
     ping_interval_s: float
     first_token_s: float
     gap_s: float
     ticker: Ticker
-    _streams: set[Stream] = field(default_factory=set)
+    _streams: dict[Stream, Caller] = field(default_factory=dict)
 
     def open(self, asked: Sequence[GenerationRequest]) -> list[Opening]:
         """Admit generations that one response is to have, and say how to open them.
@@ -58,13 +59,13 @@ class Streams:
             raise
         return openings
 
-    def resume(self, cursor: Cursor) -> list[Opening]:
-        """Admit a stream that goes on with a generation that is there, and say how to open it.
+    def resume(self, cursor: Cursor, caller: Caller) -> list[Opening]:
+        """Admit a stream that goes on with a generation of that caller's owner, and say how to open it.
 
         Raises:
             Refused: It may not start.
         """
-        request = self.admit(GenerationRequest())
+        request = self.admit(GenerationRequest(caller=caller))
         attach = partial(self.attach_source, *cursor, request)
         return [self._opening(request, attach, next_index=cursor.next_index)]
 
@@ -82,13 +83,19 @@ class Streams:
         )
         pacer.next_index = next_index  # where an ending stands that comes without any text
         stream = Stream(pacer, self.ticker)
-        self._streams.add(stream)
+        self._streams[stream] = request.caller
 
         def done() -> None:
-            self._streams.discard(stream)
+            self._streams.pop(stream, None)
             self.release()
 
         return Opening(stream, open_source, done)
+
+    def recheck(self, may: Callable[[Caller], bool]) -> None:
+        """End the streams of those who may not any more."""
+        for stream, caller in tuple(self._streams.items()):
+            if caller is not ANYONE and not stream.failure and not may(caller):
+                stream.fail(Code.UNAUTHENTICATED)
 
     def fail_all(self, code: Code) -> None:
         """End every stream, in its own words."""

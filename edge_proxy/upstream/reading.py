@@ -44,6 +44,7 @@ class Reading:
     Args:
         request: What was asked for; None if that is not known here, and it can not be moved.
         reader: Who gets what the generation says.
+        owner: Whose generation it is.
         interval_s: How often text is wanted.
         deadline: Of the generation, on the event loop's clock.
         recover: Has this reading adopt another source, from an index on; False if there is none.
@@ -54,11 +55,13 @@ class Reading:
         request: pb.GenerateRequest | None,
         reader: Reader,
         *,
+        owner: str,
         interval_s: float,
         deadline: float,
         recover: Recover,
     ) -> None:
         self.request = request
+        self.owner = owner
         self.interval_s = interval_s
         self.deadline = deadline
         self.model = request.model if request else ""

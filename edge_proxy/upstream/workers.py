@@ -64,7 +64,7 @@ class Workers:
         """
         self._retries.earn()
         message = to_message(request)
-        reading = self._reading(message, reader, request.batch_interval_s, request.timeout_s)
+        reading = self._reading(message, reader, request)
         link = self._choose(request.model)
         try:
             return await _open(link, message, reading)
@@ -79,11 +79,11 @@ class Workers:
         """Read a generation that is there, on the server's terms for `request`, from an index.
 
         Raises:
-            Refused: NOT_FOUND, RESUME_EXPIRED (it is gone), ENDED (all of it was read), INVALID_REQUEST (it does not
-                have that index), or its worker is lost.
+            Refused: NOT_FOUND (another owner's, too), RESUME_EXPIRED (it is gone), ENDED (all of it was read),
+                INVALID_REQUEST (it does not have that index), or its worker is lost.
         """
-        reading = self._reading(None, reader, request.batch_interval_s, request.timeout_s)
-        attach = pb.Attach(generation_id=generation_id, next_index=index, with_beginning=True)
+        reading = self._reading(None, reader, request)
+        attach = pb.Attach(generation_id=generation_id, next_index=index, with_beginning=True, owner=reading.owner)
         loop = asyncio.get_running_loop()
         until = loop.time() + SEEK_S
         while (opened := await self._attach(attach, reading)) is None:
@@ -94,25 +94,29 @@ class Workers:
             await asyncio.sleep(SEEK_PERIOD_S)
         return opened
 
-    async def cancel(self, generation_id: str) -> None:
-        """Stop a generation, wherever it runs.
+    async def cancel(self, generation_id: str, owner: str = "") -> None:
+        """Stop a generation of that owner, wherever it runs.
 
         Raises:
             Refused: NOT_FOUND, or its worker is lost.
         """
         for link in self._by_ownership(generation_id) if GENERATION_ID.fullmatch(generation_id) else ():
             try:
-                return await link.cancel(generation_id)
+                return await link.cancel(generation_id, owner)
             except Refused as refused:
                 if refused.failure.code is not Code.NOT_FOUND:
                     raise
         raise Refused(Failure(Code.NOT_FOUND, "There is no such generation."))
 
-    def _reading(
-        self, message: pb.GenerateRequest | None, reader: Reader, interval_s: float | None, timeout_s: float | None
-    ) -> Reading:
-        deadline = asyncio.get_running_loop().time() + (timeout_s or 0.0)
-        return Reading(message, reader, interval_s=interval_s or 0.0, deadline=deadline, recover=self._recovery.recover)
+    def _reading(self, message: pb.GenerateRequest | None, reader: Reader, request: GenerationRequest) -> Reading:
+        return Reading(
+            message,
+            reader,
+            owner=request.caller.owner,
+            interval_s=request.batch_interval_s or 0.0,
+            deadline=asyncio.get_running_loop().time() + (request.timeout_s or 0.0),
+            recover=self._recovery.recover,
+        )
 
     async def _attach(self, attach: pb.Attach, reading: Reading) -> Opened | None:
         """None: of the workers that are connected, none has it."""

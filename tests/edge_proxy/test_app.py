@@ -39,6 +39,14 @@ class Site:
         """Ask without a body."""
         return Client(self.edge.app, method, path, headers=headers)
 
+    def ask_with(
+        self, method: str, path: str, body: dict[str, Any] | None = None, key: str = "", *, query: str = ""
+    ) -> Client:
+        """Ask with a key."""
+        headers = JSON | ({"authorization": f"Bearer {key}"} if key else {})
+        data = [json.dumps(body).encode()] if body is not None else []
+        return Client(self.edge.app, method, path, query=query, headers=headers, body=data)
+
     async def start(self) -> Client:
         """A stream that is open, and does not end by itself."""
         client = self.post(engine_options={"stall_at": 3})

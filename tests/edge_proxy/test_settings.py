@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 from pydantic_settings import CliApp
@@ -29,6 +31,9 @@ def test_defaults_are_these() -> None:
         "max_lag_ms": 250,
         "max_socket_streams": 64,
         "max_body_bytes": 1_048_576,
+        "api_keys": "",
+        "api_keys_file": None,
+        "allow_anonymous": False,
         "cors_origins": [],
         "worker_connect_timeout_s": 2,
         "first_token_timeout_s": 60,
@@ -46,9 +51,14 @@ def test_every_setting_is_described_in_a_sentence(name: str) -> None:
     assert (Settings.model_fields[name].description or "").endswith(".")
 
 
-def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "keys").touch()
+    special = {"api_keys": "# none", "api_keys_file": str(tmp_path / "keys")}
     for name, value in Settings().model_dump().items():
-        given = "h:1" if isinstance(value, list) else "other" if isinstance(value, str) else str(int(value) + 1)
+        if name in special:
+            given = special[name]
+        else:
+            given = "h:1" if isinstance(value, list) else "other" if isinstance(value, str) else str(int(value) + 1)
         monkeypatch.setenv(f"EDGE_{name.upper()}", given)
     changed = Settings().model_dump()
     monkeypatch.undo()
@@ -119,3 +129,34 @@ def test_flags_have_dashes_and_go_before_variables(monkeypatch: pytest.MonkeyPat
 )
 def test_what_can_not_be_is_refused(name: str, value: object) -> None:
     assert wrong_field(**{name: value}) == name
+
+
+def complaint(**given: object) -> str:
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate(given)
+    return str(caught.value.errors()[0]["msg"])
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "", "edge.example", "localhost.example"])  # noqa: S104 - refused
+def test_without_keys_it_does_not_listen_where_others_can_reach_it(host: str) -> None:
+    message = complaint(host=host)
+    assert "EDGE_API_KEYS_FILE" in message
+    assert "EDGE_ALLOW_ANONYMOUS" in message
+    assert Settings(host=host, allow_anonymous=True).host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_without_keys_it_listens_on_loopback(host: str) -> None:
+    assert not Settings(host=host).asks_for_keys
+
+
+def test_with_keys_it_listens_anywhere(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.touch()
+    assert Settings(host="::", api_keys_file=file).asks_for_keys, "a file without a key lets nobody in, not everybody"
+
+
+def test_keys_that_can_not_be_read_stop_the_start_and_are_not_shown(tmp_path: Path) -> None:
+    assert "line 1" in complaint(api_keys="tr_secret")
+    assert "tr_secret" not in complaint(api_keys="tr_secret")
+    assert "No such file" in complaint(api_keys_file=str(tmp_path / "missing"))
