@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 
 from edge_proxy.core.caller import ANYONE, Caller
 from edge_proxy.core.cursor import Cursor
@@ -27,8 +28,6 @@ class Streams:
         attach_source: Has a reader read the generation of that id, from an index on.
         cancel: Stops the generation of that id, if it is that owner's.
         ping_interval_s: Between two pings.
-        first_token_s: A stream whose worker says nothing for so long at first fails.
-        gap_s: And one whose worker says nothing for so long later.
         ticker: Wakes streams.
     """
 
@@ -38,8 +37,6 @@ class Streams:
     attach_source: Callable[[str, int, GenerationRequest, Reader], Awaitable[Opened]]
     cancel: Callable[[str, str], Awaitable[None]]
     ping_interval_s: float
-    first_token_s: float
-    gap_s: float
     ticker: Ticker
     _streams: dict[Stream, Caller] = field(default_factory=dict)
 
@@ -77,8 +74,8 @@ class Streams:
             interval_s=DISTANCE * (request.batch_interval_s or 0.0),
             ping_interval_s=self.ping_interval_s,
             timeout_s=request.timeout_s or 0.0,
-            first_token_s=self.first_token_s,
-            gap_s=self.gap_s,
+            first_token_s=request.first_token_timeout_s or inf,
+            gap_s=request.gap_timeout_s or inf,
             now=self.ticker.now(),
         )
         pacer.next_index = next_index  # where an ending stands that comes without any text
