@@ -39,13 +39,14 @@ TICKET_PATHS = (NATIVE_PATH, ASK_PATH, WEBSOCKET_PATH)  # what a browser opens w
 EXPOSED_HEADERS = ("X-Request-ID", "X-Generation-ID", "Retry-After", "x-should-retry")
 
 
-def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+def _with_cors(app: ASGIApp, origins: Sequence[str], *, credentials: bool) -> ASGIApp:
     """The app, for pages of these origins, too."""
     if not origins:
         return app
     return CORSMiddleware(
         app,
         allow_origins=origins,
+        allow_credentials=credentials,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-Request-ID"],
         expose_headers=EXPOSED_HEADERS,
@@ -101,7 +102,9 @@ class Edge:
         # Around FastAPI's own outermost layer, so that they hold for its answer to what nobody has foreseen, too. Who
         # asks is asked within CORS, for a page is to read that it is refused, and a preflight carries no key.
         asked = self._entrance.before(with_shortcut(self.api), ticket_paths=TICKET_PATHS)
-        self.app: ASGIApp = RequestIdMiddleware(_with_cors(asked, settings.cors_origins))
+        self.app: ASGIApp = RequestIdMiddleware(
+            _with_cors(asked, settings.cors_origins, credentials=settings.cors_credentials)
+        )
 
     @property
     def streams(self) -> int:

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Collection
 
 from starlette.types import ASGIApp
 
-from edge_proxy.access.access import Access
+from edge_proxy.access.access import Access, FindToken
 from edge_proxy.access.key_ring import KeyRing
 from edge_proxy.access.tickets import LocalStore, Tickets
-from edge_proxy.core.caller import Caller
+from edge_proxy.core.caller import Caller, Limits
 from edge_proxy.downstream.authentication import Authentication, Ways
 from edge_proxy.settings import Settings
 
@@ -26,7 +26,7 @@ class Entrance:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._keys = KeyRing(settings.api_keys, settings.api_keys_file)
-        self._access = Access(self._keys)
+        self._access = Access(self._keys, _find_token(settings))
         self._tickets = Tickets(LocalStore(), self._access.as_of_now)
         self._looks = 0
         # Several processes share no tickets: one would be good by chance only.
@@ -34,7 +34,13 @@ class Entrance:
 
     def before(self, app: ASGIApp, *, ticket_paths: Collection[str]) -> ASGIApp:
         """The app, with the question who asks before everything."""
-        ways = Ways(identify=self._access.identify, redeem=self._tickets.redeem, ticket_paths=ticket_paths)
+        ways = Ways(
+            identify=self._access.identify,
+            redeem=self._tickets.redeem,
+            ticket_paths=ticket_paths,
+            cookie=self._settings.auth_cookie,
+            origins=self._settings.cors_origins,
+        )
         return Authentication(app, ways if self._settings.asks_for_keys else None)
 
     async def watch(self) -> None:
@@ -50,3 +56,16 @@ class Entrance:
 
     def _may(self, caller: Caller) -> bool:
         return self._access.as_of_now(caller) is not None
+
+
+def _find_token(settings: Settings) -> FindToken | None:
+    if not settings.jwt_issuer:
+        return None
+    from edge_proxy.access.tokens import Tokens  # noqa: PLC0415 - it needs PyJWT, which not everybody has
+
+    return Tokens(
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        jwks_url=settings.jwks_url,
+        limits=Limits(**settings.jwt_limits),
+    ).find
