@@ -66,7 +66,7 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
         if scope["type"] != "lifespan" and scope["path"] not in OPEN_PATHS:
-            ticket = _take_ticket(scope)
+            ticket = _take_ticket(scope) if scope["query_string"] else ""
             if self._ways:
                 try:
                     scope.setdefault("state", {})["caller"] = await self._caller(self._ways, scope, ticket)
@@ -81,7 +81,7 @@ class Authentication:
         caller = None
         headers = Headers(scope=scope)
         given = headers.getlist("authorization")
-        if _names_a_key(scope):
+        if scope["query_string"] and _names_a_key(scope):
             raise Refused(
                 Failure(Code.UNAUTHENTICATED, "A key belongs into the header Authorization, and nowhere else.")
             )
