@@ -86,6 +86,14 @@ class Settings(BaseSettings):
     allow_anonymous: bool = Field(
         False, description="Without keys, listen on other addresses than loopback all the same, for whoever comes."
     )
+    max_connections: int = Field(
+        0, ge=0, description="Connections at once, of one process; more are turned away. 0: 1,000 more than streams."
+    )
+    head_timeout_s: float = Field(10, gt=0, description="A client must send the head of a request within so long.")
+    body_timeout_s: float = Field(10, gt=0, description="And its body within so long of the head.")
+    slow_reader_timeout_s: float = Field(
+        20, gt=0, description="A client that leaves what is written unread for so long is cut off."
+    )
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
     cors_credentials: bool = Field(False, description="Those pages' requests may bring cookies.")
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")

@@ -207,3 +207,19 @@ async def test_how_a_generation_began_says_whose_it_is() -> None:
         again.attach.with_beginning = True
         edge.send(again)
         assert pb.GenerateRequest.FromString((await edge.opened(2)).beginning.request).owner == "alice"
+
+
+@in_virtual_time
+async def test_what_has_ended_is_there_for_a_moment_because_its_last_frame_may_be_lost() -> None:
+    registry = make_registry()
+    async with on_a_call(registry, PATIENT) as edge:
+        edge.send(open_(1))
+        generation_id = (await edge.opened(1)).generation_id
+        await edge.ended(1)
+    async with on_a_call(registry, PATIENT) as edge:
+        await asyncio.sleep(2.9)
+        assert registry.has(generation_id)
+        edge.send(attach(2, generation_id, 1))
+        assert (await edge.ended(2)).finished.finish_reason == "stop"
+        await asyncio.sleep(3.1)
+        assert not registry.has(generation_id)
