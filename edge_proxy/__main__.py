@@ -1,16 +1,18 @@
-"""`python -m edge_proxy serve` runs an edge; `chat`, `models` and `check` talk to one. Each has its `--help`."""
+"""`python -m edge_proxy serve` runs an edge; `chat`, `models` and `check` talk to one; `keys` makes API keys."""
 
 import sys
 
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
+from edge_proxy.access.keys_command import run_keys
 from edge_proxy.client.commands import COMMANDS
 from edge_proxy.process import configure_logs, run
 from edge_proxy.processes import Family
 from edge_proxy.settings import Settings
 
 USAGE = """usage: python -m edge_proxy serve [settings]      run an edge
+       python -m edge_proxy keys new NAME        make an API key, and the line that it is stored by
        python -m edge_proxy chat [prompt]        show an answer as it comes; without a prompt, a conversation
        python -m edge_proxy models               list the models that an edge serves
        python -m edge_proxy check [URL]          see whether something on the way to an edge buffers its streams
@@ -22,6 +24,8 @@ def main() -> int:
     command, *rest = sys.argv[1:] or [""]
     if command == "serve":
         return _serve(rest)
+    if command == "keys":
+        return run_keys(rest)
     if command in COMMANDS:
         return COMMANDS[command](rest)
     print(USAGE, file=sys.stdout if command in ("-h", "--help") else sys.stderr)
@@ -32,9 +36,7 @@ def _serve(arguments: list[str]) -> int:
     try:
         settings = CliApp.run(Settings, cli_args=arguments)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(["EDGE", *map(str, first["loc"])]).upper()
-        return _complain(f"{name}: {first['msg'].removeprefix('Value error, ')} (given: {first['input']!r:.100})", 2)
+        return _complain(_said(error), 2)
     except SettingsError as error:
         return _complain(str(error), 2)
     try:
@@ -42,6 +44,16 @@ def _serve(arguments: list[str]) -> int:
     except OSError as error:
         return _complain(f"{settings.host}:{settings.port} can not be listened on: {error}", 1)
     return 0
+
+
+def _said(error: ValidationError) -> str:
+    """What is wrong first, and what was given; but not where that is all settings, keys among them."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    name = "_".join(["EDGE", *map(str, first["loc"])]).upper()
+    return f"{name}: {message} (given: {first['input']!r:.100})"
 
 
 def _run(settings: Settings) -> None:

@@ -1,11 +1,22 @@
 """The edge's settings: environment variables `EDGE_*`, or flags of the same names."""
 
-from typing import Annotated
+import importlib.util
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from edge_proxy.access.key_ring import KeyRing
+from edge_proxy.core.caller import Limits
+
 Names = Annotated[list[str], NoDecode]
+Pairs = Annotated[dict[str, int], NoDecode]
+ORIGIN = re.compile(
+    r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?"
+)  # as browsers write it: lower case, no path
 
 
 class Settings(BaseSettings):
@@ -49,6 +60,34 @@ class Settings(BaseSettings):
     )
     max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
+    api_keys: str = Field(
+        "",
+        repr=False,
+        description="API keys, one line each, as `python -m edge_proxy keys new` prints it. "
+        "Without keys anyone may use the edge, and it listens on loopback only.",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="A file of more such lines. It is read again when it changes; a line that is gone is revoked."
+    )
+    jwt_issuer: str = Field("", description="Take this issuer's JSON Web Tokens, too: what their `iss` is.")
+    jwt_audience: str = Field("", description="What the `aud` of such a token must be, or name.")
+    jwks_url: str = Field(
+        "",
+        pattern=r"^($|https://|http://(localhost|127\.[0-9.]+|\[::1\])([:/]|$))",
+        description="Where the issuer's public keys are; https, but for this machine's own.",
+    )
+    jwt_limits: Pairs = Field(
+        {}, description="Limits of each `sub`, such as streams=4,requests_per_minute=60; the names are those of keys."
+    )
+    auth_cookie: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_-]{0,64}$",
+        description="A cookie of this name may bring a key or token, from the edge's own pages and those of "
+        "`EDGE_CORS_ORIGINS`.",
+    )
+    allow_anonymous: bool = Field(
+        False, description="Without keys, listen on other addresses than loopback all the same, for whoever comes."
+    )
     max_connections: int = Field(
         0, ge=0, description="Connections at once, of one process; more are turned away. 0: 1,000 more than streams."
     )
@@ -58,6 +97,7 @@ class Settings(BaseSettings):
         20, gt=0, description="A client that leaves what is written unread for so long is cut off."
     )
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
+    cors_credentials: bool = Field(False, description="Those pages' requests may bring cookies.")
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
     worker_silence_timeout_s: float = Field(12, gt=0, description="A worker without any frame is lost.")
     worker_answer_timeout_s: float = Field(10, gt=0, description="A worker must take on a generation, or refuse it.")
@@ -75,6 +115,71 @@ class Settings(BaseSettings):
         2, ge=1, le=3600, description="When it ends, clients have so long to take what is left for them."
     )
 
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether who comes must say who it is."""
+        return bool(self.api_keys.strip() or self.api_keys_file or self.jwt_issuer)
+
+    @model_validator(mode="after")
+    def _keys_are_right(self) -> Self:
+        try:
+            KeyRing(self.api_keys, self.api_keys_file)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"the API keys can not be read: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _not_open_to_all_by_mistake(self) -> Self:
+        if not (self.asks_for_keys or self.allow_anonymous or _is_loopback(self.host)):
+            raise ValueError(
+                f"EDGE_HOST is {self.host}, which others can reach, and there are no keys. Set EDGE_API_KEYS_FILE or "
+                "EDGE_API_KEYS; or EDGE_ALLOW_ANONYMOUS=true, if whoever reaches this address may use it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _an_issuer_is_whole(self) -> Self:
+        given = [bool(self.jwt_issuer), bool(self.jwt_audience), bool(self.jwks_url)]
+        if any(given) and not all(given):
+            raise ValueError("EDGE_JWT_ISSUER, EDGE_JWT_AUDIENCE and EDGE_JWKS_URL are needed together")
+        if self.jwt_issuer and importlib.util.find_spec("jwt") is None:
+            raise ValueError("EDGE_JWT_ISSUER needs PyJWT: install token-relay[jwt]")
+        return self
+
+    @model_validator(mode="after")
+    def _pages_are_named(self) -> Self:
+        if "*" in self.cors_origins and (self.cors_credentials or self.auth_cookie):
+            raise ValueError(
+                "EDGE_CORS_ORIGINS is *, so that any page could act for whoever is logged in: "
+                "with EDGE_CORS_CREDENTIALS or EDGE_AUTH_COOKIE, list the origins"
+            )
+        return self
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if origin != "*" and not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin[:100]!r} is no origin: write https://app.example, in lower case, without a path"
+                )
+        return value
+
+    @field_validator("jwt_limits", mode="before")
+    @classmethod
+    def _split_pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [item.partition("=") for item in value.split(",") if item.strip()]
+        return {name.strip(): given.strip() for name, _, given in pairs}
+
+    @field_validator("jwt_limits")
+    @classmethod
+    def _known_limits(cls, value: dict[str, int]) -> dict[str, int]:
+        if set(value) - set(Limits.__dataclass_fields__) or any(limit < 0 for limit in value.values()):
+            raise ValueError(f"the limits are {', '.join(Limits.__dataclass_fields__)}, each 0 or more")
+        return value
+
     @field_validator("workers", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -90,3 +195,11 @@ class Settings(BaseSettings):
         if not value:
             raise ValueError("name at least one worker")
         return value
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it. What is no address may resolve to any."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

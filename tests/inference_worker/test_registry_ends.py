@@ -172,7 +172,7 @@ async def test_cancel_of_an_ended_generation_is_refused_and_changes_nothing() ->
     ending = await ending_of(generation)
     with pytest.raises(Refused) as caught:
         registry.cancel(generation.id)
-    assert caught.value.code is Code.NOT_FOUND
+    assert caught.value.failed.code is Code.NOT_FOUND
     await asyncio.sleep(1)
     assert generation.log.ending is ending
 
