@@ -16,6 +16,8 @@ USAGE = """usage: python -m edge_proxy serve [settings]      run an edge
        python -m edge_proxy check [URL]          see whether something on the way to an edge buffers its streams
 Each takes --help."""
 
+SECRET = {"EDGE_REDIS_URL"}  # may have a password
+
 
 def main() -> int:
     """The exit code: 0 after a stop by signal, 2 for a setting that is wrong, 1 for what else prevents a start."""
@@ -34,7 +36,8 @@ def _serve(arguments: list[str]) -> int:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(["EDGE", *map(str, first["loc"])]).upper()
-        return _complain(f"{name}: {first['msg'].removeprefix('Value error, ')} (given: {first['input']!r:.100})", 2)
+        given = "" if name in SECRET else f" (given: {first['input']!r:.100})"
+        return _complain(f"{name}: {first['msg'].removeprefix('Value error, ')}{given}", 2)
     except SettingsError as error:
         return _complain(str(error), 2)
     try:

@@ -8,9 +8,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
+from edge_proxy.core.caller import Limits
 from edge_proxy.core.errors import Code
 from edge_proxy.core.lateness import Lateness
 from edge_proxy.core.stretch import Stretch
+from edge_proxy.dialects import rate_limit
 from edge_proxy.downstream.ask_routes import add_ask_routes
 from edge_proxy.downstream.native_routes import add_native_routes, add_stop_route
 from edge_proxy.downstream.openai_routes import add_openai_routes
@@ -24,12 +26,17 @@ from edge_proxy.downstream.websocket_endpoint import PATH as WEBSOCKET_PATH
 from edge_proxy.downstream.websocket_endpoint import WebSocketEndpoint
 from edge_proxy.memory import Tidying
 from edge_proxy.policy.admission import Admission, Terms
+from edge_proxy.policy.limits import KeyLimits
 from edge_proxy.probe import Probe
 from edge_proxy.settings import Settings
 from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
 
-EXPOSED_HEADERS = ("X-Request-ID", "X-Generation-ID", "Retry-After", "x-should-retry")
+EXPOSED_HEADERS = (
+    *("X-Request-ID", "X-Generation-ID", "Retry-After", "x-should-retry"),
+    *rate_limit.HEADERS,
+    *rate_limit.OPENAI_HEADERS,
+)
 
 
 def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
@@ -45,18 +52,30 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
+def _link_timers(settings: Settings) -> LinkTimers:
+    return LinkTimers(
+        connect_s=settings.worker_connect_timeout_s,
+        silence_s=settings.worker_silence_timeout_s,
+        answer_s=settings.worker_answer_timeout_s,
+    )
+
+
+def _default_limits(settings: Settings) -> Limits:
+    return Limits(
+        requests_per_minute=settings.key_requests_per_minute,
+        tokens_per_minute=settings.key_tokens_per_minute,
+        tokens_per_day=settings.key_tokens_per_day,
+        streams=settings.key_streams,
+    )
+
+
 class Edge:
     """The parts, and the order in which they stop. To be made on the event loop that serves."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._leaving = False
-        timers = LinkTimers(
-            connect_s=settings.worker_connect_timeout_s,
-            silence_s=settings.worker_silence_timeout_s,
-            answer_s=settings.worker_answer_timeout_s,
-        )
-        self._workers = Workers(settings.workers, timers)
+        self._workers = Workers(settings.workers, _link_timers(settings))
         terms = Terms(
             max_streams=settings.max_streams,
             timeout_s=settings.generation_timeout_s,
@@ -64,6 +83,7 @@ class Edge:
             batch_interval_s=settings.batch_interval_ms / 1000,
         )
         self._admission = Admission(terms)
+        self._limits = KeyLimits(_default_limits(settings), settings.redis_url)
         self._tidying = Tidying()
         self._stretch = Stretch(max_factor=settings.max_batch_stretch)
         self._lateness = Lateness(max_lag_s=settings.max_lag_ms / 1000)
@@ -77,6 +97,7 @@ class Edge:
             first_token_s=settings.first_token_timeout_s,
             gap_s=settings.gap_timeout_s,
             ticker=Ticker(),
+            claim=self._limits.claim,
         )
         self._sockets = WebSocketEndpoint(
             self._streams,
@@ -130,6 +151,7 @@ class Edge:
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         self._workers.start()
+        self._limits.start()
         probe = Probe(self._look)
         probe.start()
         try:
@@ -137,6 +159,7 @@ class Edge:
         finally:
             probe.stop()
             await self._workers.stop()
+            await self._limits.stop()
 
     def _look(self, *, busy: float, lag_s: float) -> None:
         self._admission.late = self._lateness.look(lag_s=lag_s)

@@ -32,6 +32,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         ("EDGE_PING_INTERVAL_S", "0", r"EDGE_PING_INTERVAL_S: .*greater than 0.* \(given: '0'\)"),
         ("EDGE_WORKERS", "localhost", r"EDGE_WORKERS: 'localhost' is no host:port \(given: 'localhost'\)"),
         ("EDGE_WORKERS", "", r"EDGE_WORKERS: name at least one worker \(given: ''\)"),
+        ("EDGE_REDIS_URL", "http://:secret@h", r"EDGE_REDIS_URL: it begins with none of redis://, rediss://, unix://"),
         ("EDGE_CORS_ORIGINS", "x" * 999, None),
     ],
 )

@@ -29,6 +29,11 @@ def test_defaults_are_these() -> None:
         "max_lag_ms": 250,
         "max_socket_streams": 64,
         "max_body_bytes": 1_048_576,
+        "key_requests_per_minute": 0,
+        "key_tokens_per_minute": 0,
+        "key_tokens_per_day": 0,
+        "key_streams": 0,
+        "redis_url": "",
         "cors_origins": [],
         "worker_connect_timeout_s": 2,
         "first_token_timeout_s": 60,
@@ -48,7 +53,7 @@ def test_every_setting_is_described_in_a_sentence(name: str) -> None:
 
 def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in Settings().model_dump().items():
-        given = "h:1" if isinstance(value, list) else "other" if isinstance(value, str) else str(int(value) + 1)
+        given = "h:1" if isinstance(value, list) else "unix://x" if isinstance(value, str) else str(int(value) + 1)
         monkeypatch.setenv(f"EDGE_{name.upper()}", given)
     changed = Settings().model_dump()
     monkeypatch.undo()
