@@ -79,6 +79,8 @@ class Edge:
         terms = Terms(
             max_streams=settings.max_streams,
             timeout_s=settings.generation_timeout_s,
+            first_token_timeout_s=settings.first_token_timeout_s,
+            gap_timeout_s=settings.gap_timeout_s,
             max_timeout_s=settings.max_generation_timeout_s,
             batch_interval_s=settings.batch_interval_ms / 1000,
         )
@@ -94,8 +96,6 @@ class Edge:
             attach_source=self._workers.attach,
             cancel=self._workers.cancel,
             ping_interval_s=settings.ping_interval_s,
-            first_token_s=settings.first_token_timeout_s,
-            gap_s=settings.gap_timeout_s,
             ticker=Ticker(),
             claim=self._limits.claim,
         )

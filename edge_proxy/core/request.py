@@ -41,6 +41,8 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     min_chunk_chars: int = 0
     timeout_s: float | None = None
+    first_token_timeout_s: float | None = None
+    gap_timeout_s: float | None = None
     batch_interval_s: float | None = None
     resume_window_s: float = 0.0
     engine_options: Mapping[str, str] = field(default_factory=dict)

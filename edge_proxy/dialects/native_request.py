@@ -55,6 +55,12 @@ class SamplingBody(BaseModel):
     seed: int | None = Field(None, ge=0, le=2**32 - 1, description="The same seed gives the same text, if it can.")
     min_chunk_chars: int | None = Field(None, ge=0, le=4096, description="The worker emits at least so much at once.")
     timeout_s: float | None = Field(None, gt=0, le=86_400, description="The generation fails after so long.")
+    first_token_timeout_s: float | None = Field(
+        None, gt=0, le=86_400, description="It fails when it has said nothing for so long."
+    )
+    gap_timeout_s: float | None = Field(
+        None, gt=0, le=86_400, description="It fails when it has fallen silent for so long."
+    )
     batch_interval_ms: float | None = Field(None, ge=0, le=1000, description="One event per so long; 0: per token.")
     resumable: bool | None = Field(None, description="Keep the generation for a while when the connection breaks.")
     stream: Literal[True] | None = Field(None, description="This endpoint always streams; anything else is refused.")
@@ -118,6 +124,8 @@ def _request(body: SamplingBody, stop: list[str], resume_window_s: float, **more
         stop=tuple(stop),
         min_chunk_chars=body.min_chunk_chars or 0,
         timeout_s=body.timeout_s,
+        first_token_timeout_s=body.first_token_timeout_s,
+        gap_timeout_s=body.gap_timeout_s,
         batch_interval_s=None if body.batch_interval_ms is None else body.batch_interval_ms / 1000,
         resume_window_s=resume_window_s if body.resumable else 0.0,
         **more,

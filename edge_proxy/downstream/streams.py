@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 
 from edge_proxy.core.claim import Claim
 from edge_proxy.core.cursor import Cursor
@@ -29,8 +30,6 @@ class Streams:
         claim: The share of its caller's limits that a request is to take, which begins or goes on with these
             generations; None if there are no limits.
         ping_interval_s: Between two pings.
-        first_token_s: A stream whose worker says nothing for so long at first fails.
-        gap_s: And one whose worker says nothing for so long later.
         ticker: Wakes streams.
     """
 
@@ -40,8 +39,6 @@ class Streams:
     attach_source: Callable[[str, int, GenerationRequest, Reader], Awaitable[Opened]]
     cancel: Callable[[str], Awaitable[None]]
     ping_interval_s: float
-    first_token_s: float
-    gap_s: float
     ticker: Ticker
     claim: Callable[[Sequence[GenerationRequest], Cursor | None], Claim | None] = lambda asked, cursor: None
     _streams: set[Stream] = field(default_factory=set)
@@ -84,8 +81,8 @@ class Streams:
             interval_s=DISTANCE * (request.batch_interval_s or 0.0),
             ping_interval_s=self.ping_interval_s,
             timeout_s=request.timeout_s or 0.0,
-            first_token_s=self.first_token_s,
-            gap_s=self.gap_s,
+            first_token_s=request.first_token_timeout_s or inf,
+            gap_s=request.gap_timeout_s or inf,
             now=self.ticker.now(),
         )
         pacer.next_index = next_index  # where an ending stands that comes without any text

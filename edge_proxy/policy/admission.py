@@ -12,7 +12,9 @@ class Terms:
 
     max_streams: int
     timeout_s: float
-    max_timeout_s: float
+    first_token_timeout_s: float
+    gap_timeout_s: float
+    max_timeout_s: float  # of each of them, that a request can ask for
     batch_interval_s: float
 
 
@@ -38,13 +40,30 @@ class Admission:
         if self.streams >= self._terms.max_streams:
             raise Refused(Failure(Code.OVERLOADED))
         # Streams at once for each API key are counted here, once there are keys.
-        timeout_s = self._terms.timeout_s if request.timeout_s is None else request.timeout_s
-        if request.timeout_s is not None and timeout_s > self._terms.max_timeout_s:
-            raise invalid("timeout_s", f"At most {self._terms.max_timeout_s:g} seconds can be asked for.")
-        interval_s = self._terms.batch_interval_s if request.batch_interval_s is None else request.batch_interval_s
+        granted = self._on_terms(request)
         self.streams += 1
-        return replace(request, timeout_s=timeout_s, batch_interval_s=interval_s)
+        return granted
 
     def release(self) -> None:
         """A stream that was admitted has ended."""
         self.streams -= 1
+
+    def _on_terms(self, request: GenerationRequest) -> GenerationRequest:
+        terms = self._terms
+        interval_s = request.batch_interval_s
+        return replace(
+            request,
+            timeout_s=self._bounded("timeout_s", request.timeout_s, terms.timeout_s),
+            first_token_timeout_s=self._bounded(
+                "first_token_timeout_s", request.first_token_timeout_s, terms.first_token_timeout_s
+            ),
+            gap_timeout_s=self._bounded("gap_timeout_s", request.gap_timeout_s, terms.gap_timeout_s),
+            batch_interval_s=terms.batch_interval_s if interval_s is None else interval_s,
+        )
+
+    def _bounded(self, field: str, asked_s: float | None, otherwise_s: float) -> float:
+        if asked_s is None:
+            return otherwise_s
+        if asked_s > self._terms.max_timeout_s:
+            raise invalid(field, f"At most {self._terms.max_timeout_s:g} seconds can be asked for.")
+        return asked_s

@@ -27,7 +27,7 @@ RATE = 10 * PLACES / STREAM_S  # clients per second
 LOAD_S = 10.0
 RAMP_S = 0.5  # until all places are taken for the first time
 IN_TIME = 1.25  # of what a stream takes alone
-REFUSED_S = 0.25  # 99 of 100 refusals are there by then; the goal is 100 ms, alone on the machine it is 4 to 30
+REFUSED_S = 0.1  # 99 of 100 refusals are there by then, where the machine does not keep the clients waiting
 BACK_S = 5.0
 GROWTH_BYTES = 32 << 20
 ATTEMPTS = 3  # of a client that retries, as OpenAI's SDK does by default: it waits as long as Retry-After says
@@ -46,10 +46,12 @@ class Seen:
     refused_s: list[float] = field(default_factory=list)  # how long each refusal took
     statuses: Counter[int] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+    noise_s: float = 0.0  # the longest that the clients themselves had to wait for the processor
 
     def __str__(self) -> str:
-        slow_ms = 1000 * self.slow_refusal_s
-        return f"goodput {self.goodput:.1%}, refusals within {slow_ms:.0f} ms (p99), {self.statuses}, {self.codes}"
+        slow_ms, noise_ms = 1000 * self.slow_refusal_s, 1000 * self.noise_s
+        found = f"goodput {self.goodput:.1%}, refusals within {slow_ms:.0f} ms (p99), noise {noise_ms:.0f} ms"
+        return f"{found}, {self.statuses}, {self.codes}"
 
     @property
     def goodput(self) -> float:
@@ -92,10 +94,19 @@ async def client(address: str, model: str, seen: Seen, attempts: int) -> None:
         await asyncio.sleep(float(retry_after))
 
 
+async def note_noise(seen: Seen) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        due_s = loop.time() + 0.01
+        await asyncio.sleep(0.01)
+        seen.noise_s = max(seen.noise_s, loop.time() - due_s)
+
+
 async def open_loop(address: str, model: str, attempts: int) -> Seen:
     """Send clients at the rate, for the load's time; return when it is over, and the clients are done."""
     loop = asyncio.get_running_loop()
     seen = Seen(loop.time())
+    noting = asyncio.create_task(note_noise(seen))
     async with asyncio.TaskGroup() as clients:
         for number in itertools.count():
             at = seen.begin_s + number / RATE
@@ -103,6 +114,7 @@ async def open_loop(address: str, model: str, attempts: int) -> Seen:
                 break
             await asyncio.sleep(at - loop.time())
             clients.create_task(client(address, model, seen, attempts))
+    noting.cancel()
     return seen
 
 
@@ -132,7 +144,7 @@ async def test_overload_x10(attempts: int) -> None:
         grown = resident_bytes(service) - before
         assert set(seen.statuses) <= {200, 429, 503}
         assert seen.goodput >= 0.9, str(seen)
-        assert seen.slow_refusal_s <= REFUSED_S, str(seen)
+        assert seen.slow_refusal_s <= REFUSED_S + 2 * seen.noise_s, str(seen)
         assert grown <= GROWTH_BYTES
         async with WorkerProbe(worker) as probe:
             await probe.wait_for_running(0, limit_s=BACK_S)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.end_to_end.conftest import Pair
+from tests.faults.conftest import Trio
 from tests.support import processes
 from tests.support.http import Exchange
 from tests.support.sse import check_native
@@ -34,6 +35,22 @@ async def test_silence_is_a_failure_behind_all_text_and_frees_the_worker(
     assert events[-1].json["code"] == "TIMEOUT"
     async with WorkerProbe(impatient.worker) as probe:
         await probe.wait_for_running(0, limit_s=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "patience"),
+    [
+        pytest.param({"first_token_delay_ms": 20_000}, {"first_token_timeout_s": 0.5}, id="no first token"),
+        pytest.param({"stall_at": 7}, {"gap_timeout_s": 0.5}, id="a gap"),
+    ],
+)
+async def test_a_request_can_bear_less_silence_than_the_edge(
+    trio: Trio, options: dict[str, int], patience: dict[str, float]
+) -> None:
+    asked = {"prompt": "x", "engine_options": options} | patience
+    events = await (await Exchange.post(trio.edges[0], asked)).all_events()
+    check_native(events)
+    assert events[-1].json["code"] == "TIMEOUT"
 
 
 async def test_a_slow_model_is_not_silent(impatient: Pair) -> None:

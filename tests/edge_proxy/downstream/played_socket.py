@@ -13,7 +13,14 @@ from tests.edge_proxy.asgi_socket import SocketClient
 from tests.edge_proxy.downstream.played_upstream import PlayedUpstream
 from tests.support.virtual_time import settle
 
-TERMS = Terms(max_streams=1000, timeout_s=120.0, max_timeout_s=600.0, batch_interval_s=0.05)
+TERMS = Terms(
+    max_streams=1000,
+    timeout_s=120.0,
+    first_token_timeout_s=60.0,
+    gap_timeout_s=30.0,
+    max_timeout_s=600.0,
+    batch_interval_s=0.05,
+)
 
 
 def make_streams(upstream: PlayedUpstream, admission: Admission) -> Streams:
@@ -25,8 +32,6 @@ def make_streams(upstream: PlayedUpstream, admission: Admission) -> Streams:
         attach_source=upstream.attach,
         cancel=upstream.cancel,
         ping_interval_s=15.0,
-        first_token_s=60.0,
-        gap_s=30.0,
         ticker=Ticker(),
     )
 

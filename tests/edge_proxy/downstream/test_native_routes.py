@@ -35,8 +35,6 @@ class Site:
             attach_source=self.upstream.attach,
             cancel=self.upstream.cancel,
             ping_interval_s=15.0,
-            first_token_s=60.0,
-            gap_s=30.0,
             ticker=Ticker(),
         )
         add_problem_handlers(self.api)

@@ -40,8 +40,6 @@ class Server:
             attach_source=self.upstream.attach,
             cancel=self.upstream.cancel,
             ping_interval_s=15.0,
-            first_token_s=60.0,
-            gap_s=30.0,
             ticker=Ticker(),
             claim=self._claim,
         )

@@ -10,8 +10,9 @@ ASKED = GenerationRequest(prompt="x")
 
 
 def make_admission(**terms: Any) -> Admission:
+    silence = {"first_token_timeout_s": 60.0, "gap_timeout_s": 30.0}
     defaults = {"max_streams": 2, "timeout_s": 120.0, "max_timeout_s": 600.0, "batch_interval_s": 0.05}
-    return Admission(Terms(**(defaults | terms)))
+    return Admission(Terms(**(defaults | silence | terms)))
 
 
 def refusal(admission: Admission, request: GenerationRequest = ASKED) -> Failure:
@@ -21,13 +22,16 @@ def refusal(admission: Admission, request: GenerationRequest = ASKED) -> Failure
 
 
 def test_what_was_left_open_is_filled_in_and_nothing_else() -> None:
-    expected = GenerationRequest(prompt="x", timeout_s=120.0, batch_interval_s=0.05)
-    assert make_admission().admit(ASKED) == expected
+    assert make_admission().admit(ASKED) == GenerationRequest(
+        prompt="x", timeout_s=120.0, first_token_timeout_s=60.0, gap_timeout_s=30.0, batch_interval_s=0.05
+    )
 
 
 @pytest.mark.parametrize("interval_s", [0.0, 1.0])
 def test_what_was_asked_for_is_kept(interval_s: float) -> None:
-    asked = GenerationRequest(prompt="x", timeout_s=600.0, batch_interval_s=interval_s)
+    asked = GenerationRequest(
+        prompt="x", timeout_s=600.0, first_token_timeout_s=1.0, gap_timeout_s=2.0, batch_interval_s=interval_s
+    )
     assert make_admission().admit(asked) == asked
 
 
@@ -42,10 +46,12 @@ def test_streams_are_counted_until_they_are_released() -> None:
     assert refusal(admission).code is Code.OVERLOADED
 
 
-def test_more_time_than_there_is_is_refused_and_not_counted() -> None:
+@pytest.mark.parametrize("field", ["timeout_s", "first_token_timeout_s", "gap_timeout_s"])
+def test_more_time_than_there_is_is_refused_and_not_counted(field: str) -> None:
+    asked: dict[str, Any] = {"prompt": "x", field: 600.5}
     admission = make_admission()
-    failure = refusal(admission, GenerationRequest(prompt="x", timeout_s=600.5))
-    assert failure == Failure(Code.INVALID_REQUEST, "At most 600 seconds can be asked for.", "timeout_s")
+    failure = refusal(admission, GenerationRequest(**asked))
+    assert failure == Failure(Code.INVALID_REQUEST, "At most 600 seconds can be asked for.", field)
     assert admission.streams == 0
 
 

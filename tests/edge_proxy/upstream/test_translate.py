@@ -69,7 +69,14 @@ def test_a_zero_that_was_asked_for_is_present_on_the_wire(name: str, request_: G
     assert sampling.HasField(name)
 
 
-TERMS = Terms(max_streams=1, timeout_s=120.0, max_timeout_s=600.0, batch_interval_s=0.05)
+TERMS = Terms(
+    max_streams=1,
+    timeout_s=120.0,
+    first_token_timeout_s=60.0,
+    gap_timeout_s=30.0,
+    max_timeout_s=600.0,
+    batch_interval_s=0.05,
+)
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
