@@ -52,12 +52,13 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def _link_timers(settings: Settings) -> LinkTimers:
-    return LinkTimers(
+def _make_workers(settings: Settings) -> Workers:
+    timers = LinkTimers(
         connect_s=settings.worker_connect_timeout_s,
         silence_s=settings.worker_silence_timeout_s,
         answer_s=settings.worker_answer_timeout_s,
     )
+    return Workers(settings.workers, timers)
 
 
 def _default_limits(settings: Settings) -> Limits:
@@ -75,7 +76,7 @@ class Edge:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._leaving = False
-        self._workers = Workers(settings.workers, _link_timers(settings))
+        self._workers = _make_workers(settings)
         terms = Terms(
             max_streams=settings.max_streams,
             timeout_s=settings.generation_timeout_s,

@@ -44,8 +44,6 @@ class Settings(BaseSettings):
         le=60_000,
         description="While the process's timers are this late, new streams are refused.",
     )
-    max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
-    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
     key_requests_per_minute: int = Field(
         0, ge=0, description="Requests a minute, of each caller whose key has no bound of its own; 0: no bound."
     )
@@ -58,6 +56,8 @@ class Settings(BaseSettings):
         description="Redis or Valkey, such as redis://127.0.0.1:6379/0: edges that have the same one share the limits "
         "of keys. Without it each process counts for itself.",
     )
+    max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
     worker_silence_timeout_s: float = Field(12, gt=0, description="A worker without any frame is lost.")
