@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from edge_proxy.core.caller import Limits
@@ -68,6 +69,7 @@ class Verdict(NamedTuple):
     at: float  # when, on the clock of who says so
 
 
+@lru_cache(maxsize=4096)  # keys share few sets of limits, and each request asks
 def quotas(own: Limits, default: Limits) -> tuple[Quota, ...]:
     """The bounds of a caller that has these limits; where it has none, the default ones."""
     rows = (

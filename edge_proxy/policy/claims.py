@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Sequence
 from math import ceil
 
-from edge_proxy.core.caller import Limits
+from edge_proxy.core.caller import ANYONE, Limits
 from edge_proxy.core.claim import Spent
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Failure, Refused
@@ -25,6 +25,7 @@ from edge_proxy.core.quota import Amounts, Left, Unit, quotas
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.policy.books import Books, Read, Taken, Taking
 
+NONE = Limits()
 ANSWER_TOKENS = 256  # taken for an answer whose request does not bound it: no short one, and no book
 BYTES_PER_TOKEN = 4  # of a prompt, roughly, in most languages; what it really was is known in the end
 MESSAGES = {
@@ -45,14 +46,15 @@ class Claims:
 
     def __init__(self, default: Limits, books: Books) -> None:
         self._default = default
+        self._free = default == NONE
         self._books = books
 
     def make(self, asked: Sequence[GenerationRequest], cursor: Cursor | None = None) -> "Share | None":
         """The share that generations of one request are to have, or reading on at a cursor; None: no limits."""
         caller = asked[0].caller
-        bounds = quotas(caller.limits, self._default)
-        if not bounds:
+        if self._free and (caller.limits is ANYONE.limits or caller.limits == NONE):  # the first of which takes no time
             return None
+        bounds = quotas(caller.limits, self._default)
         counts_tokens = cursor is None and any(quota.unit is Unit.TOKENS for quota in bounds)
         prompt = estimate(asked[0]) if counts_tokens else 0
         answers = sum(request.max_tokens or ANSWER_TOKENS for request in asked) if counts_tokens else 0

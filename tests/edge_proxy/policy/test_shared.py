@@ -271,6 +271,19 @@ async def test_a_server_that_hangs_is_waited_for_once_a_second_at_most_and_its_l
             assert taken.verdict.standing[1].remaining == before[1] - asked.tokens
 
 
+async def test_while_one_request_tries_the_server_again_the_others_do_not_wait(own_server: Server) -> None:
+    async with books(own_server) as shared:
+        own_server.freeze()
+        await take(shared, NOTHING)
+        assert shared.away
+        shared._try_at = 0.0
+        asking = [asyncio.create_task(take(shared, NOTHING)) for _ in range(20)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert [task.done() for task in asking].count(False) == 1
+        await asyncio.wait(asking)
+
+
 async def test_an_error_of_the_server_is_no_error_of_a_request(server: Server) -> None:
     async with books(server) as shared:
         async with Redis.from_url(server.url) as redis:
