@@ -58,7 +58,7 @@ def _make_workers(settings: Settings) -> Workers:
         silence_s=settings.worker_silence_timeout_s,
         answer_s=settings.worker_answer_timeout_s,
     )
-    return Workers(settings.workers, timers)
+    return Workers(settings.workers, timers, resolve_interval_s=settings.resolve_interval_s)
 
 
 def _default_limits(settings: Settings) -> Limits:
