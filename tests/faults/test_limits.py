@@ -6,15 +6,16 @@ import json
 import secrets
 import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
 
+from edge_proxy.settings import Settings
 from tests.support import processes
 from tests.support.http import PATH, Exchange
 from tests.support.redis_server import Server, redis_server
-from tests.support.sse import check_native
+from tests.support.sse import Event, check_native
 
 SHORT = {"prompt": "x", "engine_options": {"tokens_per_second": 0, "tokens": 5}}
 LONG = {"prompt": "x", "engine_options": {"tokens_per_second": 25, "tokens": 75}}
@@ -84,6 +85,7 @@ async def keep_asking(address: str, statuses: Counter[int], gap_s: float, key: s
         await asyncio.sleep(gap_s)
 
 
+@pytest.mark.skipif("api_keys" not in Settings.model_fields, reason="this edge knows no keys")
 async def test_a_greedy_key_gets_its_share_of_two_edges_and_the_others_lose_nothing() -> None:
     greedy, *calm = [make_key(f"k{number}", requests_per_minute=SHARE) for number in range(1 + CALM)]
     with site(EDGE_API_KEYS="\n".join(line for _, line in (greedy, *calm))) as here:
@@ -171,3 +173,29 @@ async def test_an_edge_that_is_stopped_gives_its_streams_back() -> None:
         await until_served(here.addresses[1])
         for stream in running:
             stream.close()
+
+
+async def test_a_generation_that_is_moved_to_another_worker_is_charged_once() -> None:
+    with processes.worker(WORKER_ID="one") as (one, first), processes.worker(WORKER_ID="other") as (other, second):
+        limits = {"EDGE_KEY_TOKENS_PER_MINUTE": "1000", "EDGE_KEY_REQUESTS_PER_MINUTE": "10"}
+        with processes.edge(one, other, **limits) as (edge, _):
+            stream = await ask(edge, LONG)
+            events = [event async for _, event in first_of(stream, 5)]
+            worker = first if stream.headers["x-generation-id"].startswith("one-") else second
+            worker.send(signal.SIGKILL)
+            events += await stream.all_events()
+            check_native(events)
+            usage = json.loads(events[-1].data)["usage"]
+            assert usage["completionTokens"] == 75
+            after = await ask(edge, SHORT | {"max_tokens": 1})
+            left = 1000 - usage["promptTokens"] - usage["completionTokens"] - 2
+            assert after.headers["ratelimit"].startswith('"requests";r=8;t=')
+            assert f'"tokens";r={left};' in after.headers["ratelimit"]
+            after.close()
+
+
+async def first_of(stream: Exchange, count: int) -> AsyncIterator[tuple[float, Event]]:
+    """So many events; the rest is read later."""
+    events = stream.events()
+    for _ in range(count):
+        yield await anext(events)
