@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any
 
@@ -42,16 +42,24 @@ class SharedBooks:
         url: redis://, rediss:// or unix://, with what is needed to log in.
         own: What is written down here.
         clock: For tests: instants instead of the server's own.
+        patience_s: So long it is waited for an answer.
     """
 
-    def __init__(self, url: str, own: OwnBooks, clock: Callable[[], float] | None = None) -> None:
-        # The time-outs here are for what goes on after we have stopped to wait; a try again is ours to decide.
+    def __init__(
+        self,
+        url: str,
+        own: OwnBooks,
+        clock: Callable[[], float] | None = None,
+        *,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        # When to wait no longer and when to try again is decided here; the library's own time-outs are a second net.
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=CONNECTIONS,
-            timeout=PATIENCE_S,
-            socket_timeout=PATIENCE_S,
-            socket_connect_timeout=PATIENCE_S,
+            timeout=10 * patience_s,
+            socket_timeout=10 * patience_s,
+            socket_connect_timeout=10 * patience_s,
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
         )
@@ -61,6 +69,7 @@ class SharedBooks:
             name: self._redis.register_script(text(name)) for name in ("take", "settle", "renew")
         }
         self._own = own
+        self._patience_s = patience_s
         self._clock = clock
         self._prefix = secrets.token_hex(4)
         self._numbers = count()
@@ -150,8 +159,7 @@ class SharedBooks:
                 return None
             self._try_at = loop.time() + RETRY_S  # this is the try: nobody else waits for it
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                answer = await self._scripts[name](keys, arguments)
+            answer = await _in_time(self._scripts[name](keys, arguments), self._patience_s)
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             self._try_at = loop.time() + RETRY_S
             if not self.away:
@@ -164,6 +172,25 @@ class SharedBooks:
             self.away = False
             log.warning("The server of shared limits is there again.")
         return answer
+
+
+async def _in_time(answer: Awaitable[Any], patience_s: float) -> Any:
+    """The answer, if it comes in time.
+
+    When this process is late itself, time-out and answer are seen in one turn of the event loop, and the answer counts;
+    `asyncio.timeout` would cancel its reading.
+
+    Raises:
+        TimeoutError: It does not.
+    """
+    task = asyncio.ensure_future(answer)
+    try:
+        await asyncio.wait([task], timeout=patience_s)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
 
 
 def _say(error: Exception) -> str:
