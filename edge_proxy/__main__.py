@@ -18,6 +18,8 @@ USAGE = """usage: python -m edge_proxy serve [settings]      run an edge
        python -m edge_proxy check [URL]          see whether something on the way to an edge buffers its streams
 Each takes --help."""
 
+SECRET = {"EDGE_REDIS_URL"}  # may have a password
+
 
 def main() -> int:
     """The exit code: 0 after a stop by signal, 2 for a setting that is wrong, 1 for what else prevents a start."""
@@ -53,7 +55,7 @@ def _said(error: ValidationError) -> str:
     if not first["loc"]:
         return message
     name = "_".join(["EDGE", *map(str, first["loc"])]).upper()
-    return f"{name}: {message} (given: {first['input']!r:.100})"
+    return f"{name}: {message}" if name in SECRET else f"{name}: {message} (given: {first['input']!r:.100})"
 
 
 def _run(settings: Settings) -> None:

@@ -10,9 +10,11 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from edge_proxy.access.tickets import LIFE_S
+from edge_proxy.core.caller import Limits
 from edge_proxy.core.errors import Code
 from edge_proxy.core.lateness import Lateness
 from edge_proxy.core.stretch import Stretch
+from edge_proxy.dialects import rate_limit
 from edge_proxy.downstream.ask_routes import PATH as ASK_PATH
 from edge_proxy.downstream.ask_routes import add_ask_routes
 from edge_proxy.downstream.native_routes import PATH as NATIVE_PATH
@@ -30,13 +32,18 @@ from edge_proxy.downstream.websocket_endpoint import WebSocketEndpoint
 from edge_proxy.entrance import Entrance
 from edge_proxy.memory import Tidying
 from edge_proxy.policy.admission import Admission, Terms
+from edge_proxy.policy.limits import KeyLimits
 from edge_proxy.probe import Probe
 from edge_proxy.settings import Settings
 from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
 
 TICKET_PATHS = (NATIVE_PATH, ASK_PATH, WEBSOCKET_PATH)  # what a browser opens without headers of the page's
-EXPOSED_HEADERS = ("X-Request-ID", "X-Generation-ID", "Retry-After", "x-should-retry")
+EXPOSED_HEADERS = (
+    *("X-Request-ID", "X-Generation-ID", "Retry-After", "x-should-retry"),
+    *rate_limit.HEADERS,
+    *rate_limit.OPENAI_HEADERS,
+)
 
 
 def _with_cors(app: ASGIApp, origins: Sequence[str], *, credentials: bool) -> ASGIApp:
@@ -62,6 +69,26 @@ def _make_workers(settings: Settings) -> Workers:
     return Workers(settings.workers, timers, resolve_interval_s=settings.resolve_interval_s)
 
 
+def _terms(settings: Settings) -> Terms:
+    return Terms(
+        max_streams=settings.max_streams,
+        timeout_s=settings.generation_timeout_s,
+        first_token_timeout_s=settings.first_token_timeout_s,
+        gap_timeout_s=settings.gap_timeout_s,
+        max_timeout_s=settings.max_generation_timeout_s,
+        batch_interval_s=settings.batch_interval_ms / 1000,
+    )
+
+
+def _default_limits(settings: Settings) -> Limits:
+    return Limits(
+        requests_per_minute=settings.key_requests_per_minute,
+        tokens_per_minute=settings.key_tokens_per_minute,
+        tokens_per_day=settings.key_tokens_per_day,
+        streams=settings.key_streams,
+    )
+
+
 class Edge:
     """The parts, and the order in which they stop. To be made on the event loop that serves."""
 
@@ -69,15 +96,8 @@ class Edge:
         self._settings = settings
         self._leaving = False
         self._workers = _make_workers(settings)
-        terms = Terms(
-            max_streams=settings.max_streams,
-            timeout_s=settings.generation_timeout_s,
-            first_token_timeout_s=settings.first_token_timeout_s,
-            gap_timeout_s=settings.gap_timeout_s,
-            max_timeout_s=settings.max_generation_timeout_s,
-            batch_interval_s=settings.batch_interval_ms / 1000,
-        )
-        self._admission = Admission(terms)
+        self._admission = Admission(_terms(settings))
+        self._limits = KeyLimits(_default_limits(settings), settings.redis_url)
         self._tidying = Tidying()
         self._stretch = Stretch(max_factor=settings.max_batch_stretch)
         self._lateness = Lateness(max_lag_s=settings.max_lag_ms / 1000)
@@ -89,6 +109,7 @@ class Edge:
             cancel=self._workers.cancel,
             ping_interval_s=settings.ping_interval_s,
             ticker=Ticker(),
+            claim=self._limits.claim,
         )
         self._sockets = WebSocketEndpoint(
             self._streams,
@@ -149,6 +170,7 @@ class Edge:
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         self._workers.start()
         watching = asyncio.create_task(self._entrance.watch())
+        self._limits.start()
         probe = Probe(self._look)
         probe.start()
         try:
@@ -157,6 +179,7 @@ class Edge:
             probe.stop()
             watching.cancel()
             await self._workers.stop()
+            await self._limits.stop()
 
     def _look(self, *, busy: float, lag_s: float) -> None:
         self._admission.late = self._lateness.look(lag_s=lag_s)

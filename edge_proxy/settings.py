@@ -58,6 +58,18 @@ class Settings(BaseSettings):
         le=60_000,
         description="While the process's timers are this late, new streams are refused.",
     )
+    key_requests_per_minute: int = Field(
+        0, ge=0, description="Requests a minute, of each caller whose key has no bound of its own; 0: no bound."
+    )
+    key_tokens_per_minute: int = Field(0, ge=0, description="Likewise its tokens a minute, of prompts and answers.")
+    key_tokens_per_day: int = Field(0, ge=0, description="Likewise its tokens within 24 hours.")
+    key_streams: int = Field(0, ge=0, description="Likewise its streams at once.")
+    redis_url: str = Field(
+        "",
+        repr=False,
+        description="Redis or Valkey, such as redis://127.0.0.1:6379/0: edges that have the same one share the limits "
+        "of keys. Without it each process counts for itself.",
+    )
     max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
     api_keys: str = Field(
@@ -184,6 +196,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _names_a_server(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("it begins with none of redis://, rediss://, unix://")
+        return value
 
     @field_validator("workers")
     @classmethod

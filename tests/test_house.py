@@ -13,6 +13,7 @@ SAYS_NOTHING = {"utils", "helpers", "common", "manager", "misc", "types", "model
 # Shapes without behaviour; what uses them tests them.
 WITHOUT_TESTS = {
     "edge_proxy/core/caller.py",
+    "edge_proxy/core/claim.py",
     "edge_proxy/core/events.py",
     "edge_proxy/core/reader.py",
     "edge_proxy/core/request.py",

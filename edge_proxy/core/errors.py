@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from edge_proxy.core.quota import Left
+
 
 class Code(StrEnum):
     """What clients can tell failures apart by."""
@@ -23,6 +25,8 @@ class Code(StrEnum):
     TOO_LARGE = "TOO_LARGE"
     UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
     OVERLOADED = "OVERLOADED"
+    RATE_LIMITED = "RATE_LIMITED"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     CANCELLED = "CANCELLED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
     NOT_SUPPORTED = "NOT_SUPPORTED"
@@ -55,6 +59,8 @@ ERRORS: dict[Code, Row] = {
     Code.TOO_LARGE: Row(413, False, "The request is too large."),
     Code.UNSUPPORTED_MEDIA_TYPE: Row(415, False, "The body must be application/json."),
     Code.OVERLOADED: Row(429, True, "Too many generations run at the moment."),
+    Code.RATE_LIMITED: Row(429, True, "This is more than may be asked for within a minute, or at once."),
+    Code.QUOTA_EXCEEDED: Row(429, False, "The tokens of a day are used up."),
     Code.CANCELLED: Row(499, False, "The generation was stopped."),
     Code.INTERNAL_ERROR: Row(500, False, "Something went wrong here."),
     Code.NOT_SUPPORTED: Row(501, False, "That can not be done here."),
@@ -73,13 +79,14 @@ class Failure:
     """One failure. Without a message of its own it has its code's.
 
     `final`: the generation itself has ended by it, as its worker says; else this edge has given up on it, and it may be
-    had again.
+    had again. `standing` is what its caller has left of its limits, where they are what refused it.
     """
 
     code: Code
     message: str = field(default="")
     wrong_field: str = ""
     final: bool = field(default=False, compare=False)
+    standing: tuple[Left, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.message:

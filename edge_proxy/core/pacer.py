@@ -143,6 +143,11 @@ class Pacer:
             self._ending = ending
             self.due = now
 
+    @property
+    def ending(self) -> Outcome | Failure | None:
+        """How it has ended, also before that is polled."""
+        return self._ending
+
     def poll(self, *, now: float) -> list[Event]:
         """What is due at `now`, oldest first."""
         soon = now + ROUNDING_S

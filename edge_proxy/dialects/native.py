@@ -18,6 +18,7 @@ from typing import assert_never
 from edge_proxy.core import sse
 from edge_proxy.core.errors import Failure
 from edge_proxy.core.events import ANSWER, Channel, Delta, Event, Failed, Finished, Ping, Usage
+from edge_proxy.dialects.rate_limit import retry_after_s
 
 quote = sse.quote
 headers: tuple[tuple[bytes, bytes], ...] = sse.HEADERS
@@ -125,7 +126,9 @@ def error(event: Failed) -> str:
 def failed(event: Failed) -> dict[str, object]:
     """The data of a failure."""
     failure = event.failure
-    details = {"retryable": failure.retryable, "partialTokens": event.next_index}
+    details: dict[str, object] = {"retryable": failure.retryable, "partialTokens": event.next_index}
+    if failure.standing:  # on a socket, where there is no head to say it in
+        details["retryAfterS"] = retry_after_s(failure.standing)
     return {"error": failure.message, "code": failure.code, "details": details}
 
 

@@ -24,7 +24,12 @@ PING = sse.comment("ping")
 
 # OpenAI's `type` for a status that is not in here is "server_error" from 500 on, else "invalid_request_error".
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
-CODES = {Code.NOT_FOUND: "model_not_found", Code.OVERLOADED: "rate_limit_exceeded"}
+CODES = {
+    Code.NOT_FOUND: "model_not_found",
+    Code.OVERLOADED: "rate_limit_exceeded",
+    Code.RATE_LIMITED: "rate_limit_exceeded",
+    Code.QUOTA_EXCEEDED: "insufficient_quota",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from edge_proxy.core.errors import Code, Refused
 from edge_proxy.downstream.opening import Opening
+from edge_proxy.downstream.problems import limit_fields
 
 
 class GenerationResponse(Response, ABC):
@@ -45,6 +46,11 @@ class GenerationResponse(Response, ABC):
         Raises:
             Refused: Nothing has been sent, and nothing will be but this.
         """
+
+    def limit_fields(self, scope: Scope) -> dict[str, str]:
+        """What the head says of the caller's limits, if there are limits."""
+        standing = self.openings[0].standing
+        return limit_fields(standing, scope["path"]) if standing else {}
 
     def _leave(self, _: object) -> None:
         for opening in self.openings:

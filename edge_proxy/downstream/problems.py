@@ -1,6 +1,7 @@
 """Turns whatever ends a request before its stream into one response, in the words of the error table."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -10,12 +11,14 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from edge_proxy.core.errors import ERRORS, Code, Failure, Refused
-from edge_proxy.dialects import native, openai
+from edge_proxy.core.quota import Left
+from edge_proxy.dialects import native, openai, rate_limit
 
 log = logging.getLogger(__name__)
 
 OPENAI_PATHS = "/v1/"
 RETRY_AFTER_S = 1  # of 429 and 503: streams end all the time, and a worker is back within two seconds
+SDK_PATIENCE_S = 60  # OpenAI's SDKs come back when they like if they are told to wait for longer
 STATUS_CODES = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -38,14 +41,17 @@ def response(failure: Failure, request: HTTPConnection) -> Response:
     """The response that says `failure`, in the words of the address that was asked."""
     if failure.code is Code.ENDED:  # the one way to tell `EventSource` not to come back
         return Response(status_code=failure.status)
-    headers = {"retry-after": str(RETRY_AFTER_S)} if failure.status in (429, 503) else {}
+    after_s = rate_limit.retry_after_s(failure.standing) if failure.standing else RETRY_AFTER_S
+    headers = {"retry-after": str(after_s)} if failure.status in (429, 503) else {}
+    headers |= limit_fields(failure.standing, request.url.path)
     if failure.code is Code.SERVER_DRAINING:
         headers["connection"] = "close"  # so that the next attempt may reach another edge
     if failure.code is Code.UNAUTHENTICATED:
         headers["www-authenticate"] = "Bearer"  # RFC 9110, section 11.6.1
     if request.url.path.startswith(OPENAI_PATHS):
         media_type, body = openai.refusal(failure)
-        headers["x-should-retry"] = str(failure.retryable).lower()  # or the SDKs go by the status alone
+        worth_it = failure.retryable and after_s <= SDK_PATIENCE_S
+        headers["x-should-retry"] = str(worth_it).lower()  # or the SDKs go by the status alone
     else:
         media_type, body = native.refusal(failure, request_id=request.scope["state"]["request_id"])
     return Response(body, failure.status, headers, media_type)
@@ -57,6 +63,11 @@ async def refuse(failure: Failure, scope: Scope, receive: Receive, send: Send) -
         await response(failure, HTTPConnection(scope))(scope, receive, send)
     else:
         await send({"type": "websocket.close"})  # which is a 403
+
+
+def limit_fields(standing: Sequence[Left], path: str) -> dict[str, str]:
+    """What a response says of its caller's limits, in the words of the address that was asked."""
+    return rate_limit.fields(standing, openai=path.startswith(OPENAI_PATHS))
 
 
 async def _on_refused(request: Request, error: Exception) -> Response:

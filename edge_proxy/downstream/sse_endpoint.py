@@ -26,7 +26,8 @@ class SSEResponse(GenerationResponse):
 
     async def respond(self, generation_id: str, scope: Scope, send: Send) -> None:
         """See `GenerationResponse`."""
-        headers = [*self._dialect.headers, (b"x-generation-id", generation_id.encode())]
+        limits = [(name.encode(), value.encode()) for name, value in self.limit_fields(scope).items()]
+        headers = [*self._dialect.headers, (b"x-generation-id", generation_id.encode()), *limits]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         encoders = [
             self._dialect.encoder(generation_id, index, opening.before) for index, opening in enumerate(self.openings)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Protocol
 
+from edge_proxy.core.claim import Spent
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Delta, Event, Label, Outcome
 from edge_proxy.core.pacer import ROUNDING_S, Pacer
@@ -64,6 +65,13 @@ class Stream:
         self.failure: Failure | None = None  # why this side ended it
         self.on_fail: Callable[[], object] | None = None  # told of that, while the worker is asked
         self._ask(pacer.deadline)  # counts from here on, also while the worker is asked or the writer can not write
+
+    def spent(self, generation_id: str) -> Spent:
+        """What the generation has come to so far, which is known by that id if it was opened."""
+        ending = self._pacer.ending
+        usage = ending.usage if isinstance(ending, Outcome) else None
+        left = self.failure is not None and self.failure.code is Code.CANCELLED
+        return Spent(generation_id, usage, self._pacer.next_index, left)
 
     def attach(self, source: Source) -> None:
         """Know what is being read, to pause and to leave it."""

@@ -6,6 +6,7 @@ from functools import partial
 from math import inf
 
 from edge_proxy.core.caller import ANYONE, Caller
+from edge_proxy.core.claim import Claim
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Refused
 from edge_proxy.core.pacer import Pacer
@@ -27,6 +28,8 @@ class Streams:
         open_source: Starts a generation for a reader.
         attach_source: Has a reader read the generation of that id, from an index on.
         cancel: Stops the generation of that id, if it is that owner's.
+        claim: The share of its caller's limits that a request is to take, which begins or goes on with these
+            generations; None if there are no limits.
         ping_interval_s: Between two pings.
         ticker: Wakes streams.
     """
@@ -38,6 +41,7 @@ class Streams:
     cancel: Callable[[str, str], Awaitable[None]]
     ping_interval_s: float
     ticker: Ticker
+    claim: Callable[[Sequence[GenerationRequest], Cursor | None], Claim | None] = lambda asked, cursor: None
     _streams: dict[Stream, Caller] = field(default_factory=dict)
 
     def open(self, asked: Sequence[GenerationRequest]) -> list[Opening]:
@@ -47,9 +51,10 @@ class Streams:
             Refused: They may not start; none of them does. The worker's refusal comes later, when they are opened.
         """
         openings: list[Opening] = []
+        claim = self.claim(asked, None)
         try:
             for request in asked:
-                openings.append(self._open_one(self.admit(request)))
+                openings.append(self._open_one(self.admit(request), claim))
         except Refused:
             for opening in openings:
                 opening.close()
@@ -64,12 +69,15 @@ class Streams:
         """
         request = self.admit(GenerationRequest(caller=caller))
         attach = partial(self.attach_source, *cursor, request)
-        return [self._opening(request, attach, next_index=cursor.next_index)]
+        claim = self.claim([request], cursor)
+        return [self._opening(request, attach, claim, next_index=cursor.next_index)]
 
-    def _open_one(self, request: GenerationRequest) -> Opening:
-        return self._opening(request, lambda reader: self.open_source(request, reader))
+    def _open_one(self, request: GenerationRequest, claim: Claim | None) -> Opening:
+        return self._opening(request, lambda reader: self.open_source(request, reader), claim)
 
-    def _opening(self, request: GenerationRequest, open_source: Open, *, next_index: int = 0) -> Opening:
+    def _opening(
+        self, request: GenerationRequest, open_source: Open, claim: Claim | None, *, next_index: int = 0
+    ) -> Opening:
         pacer = Pacer(
             interval_s=DISTANCE * (request.batch_interval_s or 0.0),
             ping_interval_s=self.ping_interval_s,
@@ -86,7 +94,7 @@ class Streams:
             self._streams.pop(stream, None)
             self.release()
 
-        return Opening(stream, open_source, done)
+        return Opening(stream, open_source, done, claim)
 
     def recheck(self, may: Callable[[Caller], bool]) -> None:
         """End the streams of those who may not any more."""

@@ -25,7 +25,8 @@ class WholeResponse(GenerationResponse):
         """See `GenerationResponse`."""
         answers = await asyncio.gather(*[_read(opening.stream) for opening in self.openings])
         body = self._dialect.whole(generation_id, answers)
-        response = Response(body, 200, {"x-generation-id": generation_id}, "application/json")
+        headers = {"x-generation-id": generation_id} | self.limit_fields(scope)
+        response = Response(body, 200, headers, "application/json")
         await response(scope, _nothing, send)
 
 

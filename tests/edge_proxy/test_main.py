@@ -34,6 +34,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         ("EDGE_API_KEYS", "tr_secret", r"the API keys can not be read: line 1: (?!.*tr_secret).*"),
         ("EDGE_WORKERS", "", r"EDGE_WORKERS: name at least one worker \(given: ''\)"),
         ("EDGE_CORS_ORIGINS", "https://" + "x" * 999, None),
+        ("EDGE_REDIS_URL", "http://:secret@h", r"EDGE_REDIS_URL: it begins with none of redis://, rediss://, unix://"),
     ],
 )
 def test_a_setting_that_is_wrong_is_named_in_one_line(

@@ -30,6 +30,11 @@ def test_defaults_are_these() -> None:
         "resume_window_s": 30,
         "max_streams": 5000,
         "max_lag_ms": 250,
+        "key_requests_per_minute": 0,
+        "key_tokens_per_minute": 0,
+        "key_tokens_per_day": 0,
+        "key_streams": 0,
+        "redis_url": "",
         "max_socket_streams": 64,
         "max_body_bytes": 1_048_576,
         "api_keys": "",
@@ -70,6 +75,7 @@ def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch
         "jwks_url": "https://id.example/keys",
         "jwt_limits": "streams=4",
         "cors_origins": "https://app.example",
+        "redis_url": "unix://x",
     }
     for name, value in Settings().model_dump().items():
         if name in special:

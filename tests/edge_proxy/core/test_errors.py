@@ -28,6 +28,8 @@ def test_every_message_is_a_sentence(code: Code) -> None:
         (Code.TOO_LARGE, 413),
         (Code.UNSUPPORTED_MEDIA_TYPE, 415),
         (Code.OVERLOADED, 429),
+        (Code.RATE_LIMITED, 429),
+        (Code.QUOTA_EXCEEDED, 429),
         (Code.CANCELLED, 499),
         (Code.INTERNAL_ERROR, 500),
         (Code.NOT_SUPPORTED, 501),
@@ -46,7 +48,8 @@ def test_a_failure_has_its_codes_status(code: Code, status: int) -> None:
 @pytest.mark.parametrize("code", Code)
 def test_what_the_client_did_wrong_is_not_worth_retrying(code: Code) -> None:
     passing = {409, 429, 502, 503, 504}  # a conflict, a full server, and what is behind this one
-    assert Failure(code).retryable == (Failure(code).status in passing)
+    for_long = code is Code.QUOTA_EXCEEDED
+    assert Failure(code).retryable == (Failure(code).status in passing and not for_long)
 
 
 def test_a_failure_says_its_codes_message_unless_it_has_its_own() -> None:

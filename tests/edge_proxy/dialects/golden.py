@@ -61,6 +61,8 @@ REFUSALS = {
     "invalid_request": Failure(Code.INVALID_REQUEST, "Input should be less than or equal to 2.", "temperature"),
     "model_not_found": Failure(Code.NOT_FOUND, "No worker serves that model.", "model"),
     "overloaded": Failure(Code.OVERLOADED),
+    "quota_exceeded": Failure(Code.QUOTA_EXCEEDED, "At most 100,000 tokens a day can be used."),
+    "rate_limited": Failure(Code.RATE_LIMITED, "At most 60 requests a minute can be made."),
 }
 
 

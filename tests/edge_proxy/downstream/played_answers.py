@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from edge_proxy.core.claim import Claim
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.downstream.generation_response import GenerationResponse
@@ -18,11 +19,11 @@ REQUEST = GenerationRequest(prompt="x")
 class Answers:
     """So many openings, and how many of them are over."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, claim: Claim | None = None) -> None:
         self.upstream = PlayedUpstream()
         self.done = 0
         ticker = Ticker()
-        self.openings = [self._opening(ticker) for _ in range(count)]
+        self.openings = [self._opening(ticker, claim) for _ in range(count)]
 
     async def start(self, make: Callable[[Sequence[Opening]], GenerationResponse]) -> Client:
         """Begin to send the response that `make` makes of them."""
@@ -30,9 +31,9 @@ class Answers:
         await settle()
         return client
 
-    def _opening(self, ticker: Ticker) -> Opening:
+    def _opening(self, ticker: Ticker, claim: Claim | None) -> Opening:
         stream = Stream(Pacer(interval_s=0.05, ping_interval_s=15, timeout_s=120, now=ticker.now()), ticker)
-        return Opening(stream, lambda reader: self.upstream.open(REQUEST, reader), self._count)
+        return Opening(stream, lambda reader: self.upstream.open(REQUEST, reader), self._count, claim)
 
     def _count(self) -> None:
         self.done += 1

@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, HTTPException
 
+from edge_proxy.core.caller import Limits
 from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.core.quota import Left, quotas
 from edge_proxy.downstream.problems import RESPONSES, add_problem_handlers
 from edge_proxy.downstream.request_id import RequestIdMiddleware
 from tests.edge_proxy.asgi import Client
@@ -20,6 +22,7 @@ def make_app(error: Exception | None = None) -> RequestIdMiddleware:
             raise error
 
     app.get("/here")(fail)
+    app.get("/v1/here")(fail)
     app.post("/here")(fail)
     return RequestIdMiddleware(app)
 
@@ -63,6 +66,30 @@ async def test_who_should_come_back_is_told_when(code: Code) -> None:
     client = await ask(make_app(Refused(Failure(code))))
     expected = "1" if Failure(code).status in (429, 503) else None
     assert client.headers.get("retry-after") == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "wait_s", "retry_after", "should_retry"),
+    [
+        (Code.RATE_LIMITED, 2.5, "3", "true"),
+        (Code.RATE_LIMITED, 60.5, "61", "false"),  # the SDKs would not wait for so long
+        (Code.QUOTA_EXCEEDED, 7200.0, "7200", "false"),
+    ],
+)
+async def test_who_has_used_up_his_share_is_told_what_it_is_and_when_there_is_more(
+    code: Code, wait_s: float, retry_after: str, should_retry: str
+) -> None:
+    (quota,) = quotas(Limits(requests_per_minute=5), Limits())
+    refused = Refused(Failure(code, standing=(Left(quota, 0, more_s=wait_s, full_s=wait_s, wait_s=wait_s),)))
+    client = await ask(make_app(refused))
+    assert (client.status, problem(client)["code"]) == (429, code.value)
+    assert client.headers["retry-after"] == retry_after
+    assert client.headers["ratelimit-policy"] == '"requests";q=5;w=60'
+    assert client.headers["ratelimit"] == f'"requests";r=0;t={retry_after}'
+    assert "x-should-retry" not in client.headers
+    sdk = await ask(make_app(refused), path="/v1/here")
+    assert (sdk.headers["x-should-retry"], sdk.headers["retry-after"]) == (should_retry, retry_after)
+    assert sdk.headers["x-ratelimit-remaining-requests"] == "0"
 
 
 async def test_an_unknown_address_is_not_found() -> None:

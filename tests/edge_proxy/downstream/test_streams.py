@@ -1,10 +1,12 @@
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from edge_proxy.core.caller import ANYONE, Caller
+from edge_proxy.core.claim import Claim
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.request import GenerationRequest
@@ -13,6 +15,7 @@ from edge_proxy.downstream.sse_endpoint import SSEResponse
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import SLOT_S, Ticker
 from tests.edge_proxy.asgi import Client
+from tests.edge_proxy.downstream.played_claim import PlayedClaim
 from tests.edge_proxy.downstream.played_upstream import PlayedUpstream
 from tests.support.virtual_time import in_virtual_time, now, settle, until
 
@@ -26,6 +29,8 @@ class Server:
     def __init__(self, **terms: Any) -> None:
         self.upstream = PlayedUpstream()
         self.refusal: Refused | None = None
+        self.claims: list[tuple[Sequence[GenerationRequest], Cursor | None]] = []
+        self.claim = PlayedClaim()
         self.admitted = 0
         self.released = 0
         self._terms = {"timeout_s": 120.0, "batch_interval_s": 0.05} | terms
@@ -37,6 +42,7 @@ class Server:
             cancel=self.upstream.cancel,
             ping_interval_s=15.0,
             ticker=Ticker(),
+            claim=self._claim,
         )
 
     async def start(self) -> Client:
@@ -50,6 +56,10 @@ class Server:
             raise self.refusal
         self.admitted += 1
         return replace(request, **self._terms)
+
+    def _claim(self, asked: Sequence[GenerationRequest], cursor: Cursor | None) -> Claim:
+        self.claims.append((asked, cursor))
+        return self.claim
 
     def _release(self) -> None:
         self.released += 1
@@ -242,3 +252,24 @@ async def test_who_goes_on_with_a_generation_is_known_to_the_worker() -> None:
     assert server.upstream.last.request.caller is ALICE
     server.upstream.last.end()
     await client.response()
+
+
+@in_virtual_time
+async def test_generations_of_one_request_have_one_claim() -> None:
+    server = Server()
+    openings = server.streams.open([ASKED, ASKED])
+    assert server.claims == [([ASKED, ASKED], None)]
+    for opening in openings:
+        await opening.open()
+        opening.close()
+    assert [spent.generation_id for spent in server.claim.spent] == ["w1-1", "w1-2"]
+
+
+@in_virtual_time
+async def test_coming_back_has_a_claim_from_its_cursor_on() -> None:
+    server = Server()
+    (opening,) = server.streams.resume(Cursor("w1-1", 41), ANYONE)
+    assert [cursor for _, cursor in server.claims] == [Cursor("w1-1", 41)]
+    await opening.open()
+    opening.close()
+    assert server.claim.spent[0].next_index == 41
