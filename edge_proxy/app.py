@@ -8,16 +8,20 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
+from edge_proxy.condition import Condition
 from edge_proxy.core.errors import Code
 from edge_proxy.core.lateness import Lateness
+from edge_proxy.core.status import Status
 from edge_proxy.core.stretch import Stretch
 from edge_proxy.downstream.ask_routes import add_ask_routes
 from edge_proxy.downstream.native_routes import add_native_routes, add_stop_route
 from edge_proxy.downstream.openai_routes import add_openai_routes
 from edge_proxy.downstream.operations import add_operations_routes
+from edge_proxy.downstream.page_routes import add_page_routes
 from edge_proxy.downstream.problems import add_problem_handlers
 from edge_proxy.downstream.request_id import RequestIdMiddleware
 from edge_proxy.downstream.shortcut import with_shortcut
+from edge_proxy.downstream.status_routes import add_status_routes
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import Ticker
 from edge_proxy.downstream.websocket_endpoint import PATH as WEBSOCKET_PATH
@@ -45,27 +49,31 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
+def _terms(settings: Settings) -> Terms:
+    return Terms(
+        max_streams=settings.max_streams,
+        timeout_s=settings.generation_timeout_s,
+        first_token_timeout_s=settings.first_token_timeout_s,
+        gap_timeout_s=settings.gap_timeout_s,
+        max_timeout_s=settings.max_generation_timeout_s,
+        batch_interval_s=settings.batch_interval_ms / 1000,
+    )
+
+
 class Edge:
     """The parts, and the order in which they stop. To be made on the event loop that serves."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._leaving = False
+        self._condition = Condition()
         timers = LinkTimers(
             connect_s=settings.worker_connect_timeout_s,
             silence_s=settings.worker_silence_timeout_s,
             answer_s=settings.worker_answer_timeout_s,
         )
         self._workers = Workers(settings.workers, timers)
-        terms = Terms(
-            max_streams=settings.max_streams,
-            timeout_s=settings.generation_timeout_s,
-            first_token_timeout_s=settings.first_token_timeout_s,
-            gap_timeout_s=settings.gap_timeout_s,
-            max_timeout_s=settings.max_generation_timeout_s,
-            batch_interval_s=settings.batch_interval_ms / 1000,
-        )
-        self._admission = Admission(terms)
+        self._admission = Admission(_terms(settings))
         self._tidying = Tidying()
         self._stretch = Stretch(max_factor=settings.max_batch_stretch)
         self._lateness = Lateness(max_lag_s=settings.max_lag_ms / 1000)
@@ -77,6 +85,7 @@ class Edge:
             cancel=self._workers.cancel,
             ping_interval_s=settings.ping_interval_s,
             ticker=Ticker(),
+            on_failure=self._condition.on_failure,
         )
         self._sockets = WebSocketEndpoint(
             self._streams,
@@ -124,6 +133,8 @@ class Edge:
             app, self._streams, models=lambda: self._workers.models, max_body_bytes=settings.max_body_bytes
         )
         app.router.routes.append(WebSocketRoute(WEBSOCKET_PATH, self._sockets))
+        add_page_routes(app)
+        add_status_routes(app, status=self._status)
         add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._leaving)
         return app
 
@@ -138,7 +149,16 @@ class Edge:
             probe.stop()
             await self._workers.stop()
 
+    def _status(self) -> Status:
+        return self._condition.status(
+            draining=self._leaving,
+            streams=self._admission.streams,
+            most_streams=self._settings.max_streams,
+            workers=self._workers.report,
+        )
+
     def _look(self, *, busy: float, lag_s: float) -> None:
+        self._condition.look(busy=busy, lag_s=lag_s)
         self._admission.late = self._lateness.look(lag_s=lag_s)
         self._workers.stretch(self._stretch.look(busy=busy, lag_s=lag_s))
         self._tidying.look(open_now=self._admission.streams)

@@ -7,6 +7,7 @@ from math import inf
 
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Refused
+from edge_proxy.core.events import Failed
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest
@@ -28,6 +29,7 @@ class Streams:
         cancel: Stops the generation of that id.
         ping_interval_s: Between two pings.
         ticker: Wakes streams.
+        on_failure: Told of every stream that is refused or fails.
     """
 
     admit: Callable[[GenerationRequest], GenerationRequest]
@@ -37,6 +39,7 @@ class Streams:
     cancel: Callable[[str], Awaitable[None]]
     ping_interval_s: float
     ticker: Ticker
+    on_failure: Callable[[Code], None] = lambda code: None
     _streams: set[Stream] = field(default_factory=set)
 
     def open(self, asked: Sequence[GenerationRequest]) -> list[Opening]:
@@ -48,7 +51,7 @@ class Streams:
         openings: list[Opening] = []
         try:
             for request in asked:
-                openings.append(self._open_one(self.admit(request)))
+                openings.append(self._open_one(self._admit(request)))
         except Refused:
             for opening in openings:
                 opening.close()
@@ -61,9 +64,16 @@ class Streams:
         Raises:
             Refused: It may not start.
         """
-        request = self.admit(GenerationRequest())
+        request = self._admit(GenerationRequest())
         attach = partial(self.attach_source, *cursor, request)
         return [self._opening(request, attach, next_index=cursor.next_index)]
+
+    def _admit(self, request: GenerationRequest) -> GenerationRequest:
+        try:
+            return self.admit(request)
+        except Refused as refused:
+            self.on_failure(refused.failure.code)
+            raise
 
     def _open_one(self, request: GenerationRequest) -> Opening:
         return self._opening(request, lambda reader: self.open_source(request, reader))
@@ -84,6 +94,9 @@ class Streams:
         def done() -> None:
             self._streams.discard(stream)
             self.release()
+            failure = stream.ending.failure if isinstance(stream.ending, Failed) else stream.failure
+            if failure:
+                self.on_failure(failure.code)
 
         return Opening(stream, open_source, done)
 
