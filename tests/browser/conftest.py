@@ -34,6 +34,16 @@ def steady() -> Iterator[Pair]:
         yield Pair(worker, edge)
 
 
+@pytest.fixture(scope="session")
+def endless() -> Iterator[Pair]:
+    """Answers that do not end by themselves."""
+    with (
+        processes.worker(WORKER_ENGINE_OPTIONS="tokens_per_second=60,tokens=1000000") as (worker, _),
+        processes.edge(worker) as (edge, _),
+    ):
+        yield Pair(worker, edge)
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page whose console must stay silent: a violation of its policy, or an error, would be said there."""
@@ -74,6 +84,22 @@ def answer(page: Page) -> str:
         }"""
     )
     return text
+
+
+def cut_behind(page: Page, batches: int) -> None:
+    """Have the page's button to cut the connection pressed behind so many batches, however slow the machine is."""
+    page.evaluate(
+        """(batches) => {
+            const count = document.getElementById("n-events");
+            const watch = new MutationObserver(() => {
+                if (Number(count.textContent) < batches) return;
+                watch.disconnect();
+                document.getElementById("cut").click();
+            });
+            watch.observe(count, { childList: true });
+        }""",
+        batches,
+    )
 
 
 def shown(page: Page, name: str) -> str:
