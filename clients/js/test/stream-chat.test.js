@@ -211,6 +211,22 @@ test("an abort stops the generation, and nothing is told any more", async (t) =>
   assert.equal(server.asked[1].url, "/api/v1/ai/generations/w1-a");
 });
 
+test("an abort stops a generation whose id only its events have told", async (t) => {
+  const server = await playing(t, (response) => (opened(response, ""), message(response, "Hello", "w1-a.1")));
+  const stop = new AbortController();
+  const onEvent = ({ type }) => type === "message" && stop.abort();
+  await asked(server, { signal: stop.signal, onEvent });
+  await server.until(() => server.methods() === "POST DELETE");
+  assert.equal(server.asked[1].url, "/api/v1/ai/generations/w1-a");
+});
+
+test("attempts are counted in a row: text begins the count anew", async (t) => {
+  const piece = (index) => (response) => (opened(response), message(response, "x", `w1-a.${index}`), cut(response));
+  const last = (response) => (opened(response), final(response, "!", "w1-a.5"));
+  const server = await playing(t, piece(1), piece(2), piece(3), last);
+  assert.equal((await asked(server, { attempts: 1 })).answer.text, "xxx!");
+});
+
 test("an abort before the generation has an id stops it all the same", async (t) => {
   const stop = new AbortController();
   const server = await playing(t, (response) => {
