@@ -72,7 +72,7 @@ class Edge:
             silence_s=settings.worker_silence_timeout_s,
             answer_s=settings.worker_answer_timeout_s,
         )
-        self._workers = Workers(settings.workers, timers)
+        self._workers = Workers(settings.workers, timers, resolve_interval_s=settings.resolve_interval_s)
         self._admission = Admission(_terms(settings))
         self._tidying = Tidying()
         self._stretch = Stretch(max_factor=settings.max_batch_stretch)

@@ -22,7 +22,10 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     processes: int = Field(1, ge=1, le=256, description="Processes that share the port, each an edge by itself.")
-    workers: Names = Field(["127.0.0.1:50051"], description="Addresses of the workers, comma-separated.")
+    workers: Names = Field(
+        ["127.0.0.1:50051"], description="Workers as host:port, comma-separated; of a name, all its addresses."
+    )
+    resolve_interval_s: float = Field(5, gt=0, le=3600, description="Names of workers are looked up so often.")
     batch_interval_ms: float = Field(50, ge=0, le=1000, description="One event per so long, for each stream.")
     max_batch_stretch: float = Field(
         3, ge=1, le=10, description="Under too much load, batch intervals grow, at most so many times; 1: never."
@@ -46,6 +49,14 @@ class Settings(BaseSettings):
     )
     max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
+    max_connections: int = Field(
+        0, ge=0, description="Connections at once, of one process; more are turned away. 0: 1,000 more than streams."
+    )
+    head_timeout_s: float = Field(10, gt=0, description="A client must send the head of a request within so long.")
+    body_timeout_s: float = Field(10, gt=0, description="And its body within so long of the head.")
+    slow_reader_timeout_s: float = Field(
+        20, gt=0, description="A client that leaves what is written unread for so long is cut off."
+    )
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
     worker_silence_timeout_s: float = Field(12, gt=0, description="A worker without any frame is lost.")

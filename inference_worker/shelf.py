@@ -87,10 +87,10 @@ class Shelf:
         """Stop a generation, whoever reads it.
 
         Raises:
-            Refused: NOT_FOUND: there is none of that id, or none any more.
+            Refused: NOT_FOUND: none of that id runs, or none any more.
         """
         generation = self._generations.get(generation_id)
-        if generation is None:
+        if generation is None or generation.log.ending is not None:
             raise Refused(Code.NOT_FOUND, "There is no such generation.")
         generation.stop(STOPPED)
 

@@ -25,4 +25,6 @@ def report(links: Iterable[WorkerLink]) -> list[WorkerStatus]:
 def _state(link: WorkerLink) -> WorkerState:
     if not link.connected:
         return "lost"
-    return "connected" if link.ready else "draining"
+    if not link.ready:
+        return "draining"
+    return "set aside" if link.standing.breaker.aside else "connected"

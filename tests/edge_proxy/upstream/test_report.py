@@ -1,5 +1,6 @@
 """What is said of workers, over real gRPC."""
 
+from edge_proxy.core.breaker import LIMIT
 from edge_proxy.core.status import WorkerStatus
 from edge_proxy.upstream.workers import Workers
 from protos import inference_pb2 as pb
@@ -31,6 +32,13 @@ async def test_a_worker_that_takes_nothing_new_is_draining() -> None:
         script.send(pb.WorkerFrame(load=pb.Load(running=1, max_streams=10, draining=True)))
         await eventually(lambda: only(workers).state == "draining")
         assert only(workers).running == 1
+
+
+async def test_a_worker_that_fails_too_often_is_set_aside() -> None:
+    async with connected(ScriptedWorker("one")) as workers:
+        [link] = workers._links
+        assert link.standing.breaker.failed(0.0, jitter=0.0, weight=LIMIT)
+        assert only(workers).state == "set aside"
 
 
 async def test_a_worker_that_is_lost_has_nothing_but_its_address() -> None:
