@@ -14,7 +14,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 STEADY = "tokens_per_second=60,tokens=120"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: its event loop keeps asynchronous tests from running
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"there is no {CHROMIUM}: install Debian's package chromium")
@@ -24,7 +24,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def steady() -> Iterator[Pair]:
     """Answers of 120 tokens in two seconds, with a ping every half second."""
     with (
@@ -34,7 +34,7 @@ def steady() -> Iterator[Pair]:
         yield Pair(worker, edge)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def endless() -> Iterator[Pair]:
     """Answers that do not end by themselves."""
     with (
