@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test prove golden check format bench bench-quick bench-core stubs docs lock clean
+.PHONY: help run test prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -40,6 +40,9 @@ bench-quick: .venv/bench  ## Measure one short load, in less than a minute; writ
 
 bench-core: .venv/dev  ## What the parts on the hot path cost by themselves, in nanoseconds
 	$(BIN)/python -m bench.core
+
+pictures: .venv/bench  ## Take the pictures in docs/images of the pages again; needs Chromium
+	$(BIN)/python -m tests.browser.make_screenshots
 
 stubs: .venv/dev  ## Make protos/*_pb2* again from protos/inference.proto
 	$(BIN)/python scripts/make_stubs.py

@@ -10,9 +10,11 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from edge_proxy.access.tickets import LIFE_S
+from edge_proxy.condition import Condition
 from edge_proxy.core.caller import Limits
 from edge_proxy.core.errors import Code
 from edge_proxy.core.lateness import Lateness
+from edge_proxy.core.status import Status
 from edge_proxy.core.stretch import Stretch
 from edge_proxy.dialects import rate_limit
 from edge_proxy.downstream.ask_routes import PATH as ASK_PATH
@@ -21,9 +23,11 @@ from edge_proxy.downstream.native_routes import PATH as NATIVE_PATH
 from edge_proxy.downstream.native_routes import add_native_routes, add_stop_route
 from edge_proxy.downstream.openai_routes import add_openai_routes
 from edge_proxy.downstream.operations import add_operations_routes
+from edge_proxy.downstream.page_routes import add_page_routes
 from edge_proxy.downstream.problems import add_problem_handlers
 from edge_proxy.downstream.request_id import RequestIdMiddleware
 from edge_proxy.downstream.shortcut import with_shortcut
+from edge_proxy.downstream.status_routes import add_status_routes
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import Ticker
 from edge_proxy.downstream.ticket_routes import add_ticket_routes
@@ -98,6 +102,7 @@ class Edge:
         self._workers = _make_workers(settings)
         self._admission = Admission(_terms(settings))
         self._limits = KeyLimits(_default_limits(settings), settings.redis_url)
+        self._condition = Condition()
         self._tidying = Tidying()
         self._stretch = Stretch(max_factor=settings.max_batch_stretch)
         self._lateness = Lateness(max_lag_s=settings.max_lag_ms / 1000)
@@ -110,6 +115,7 @@ class Edge:
             ping_interval_s=settings.ping_interval_s,
             ticker=Ticker(),
             claim=self._limits.claim,
+            on_failure=self._condition.on_failure,
         )
         self._sockets = WebSocketEndpoint(
             self._streams,
@@ -163,6 +169,8 @@ class Edge:
         )
         add_ticket_routes(app, issue=self._entrance.issue, life_s=LIFE_S)
         app.router.routes.append(WebSocketRoute(WEBSOCKET_PATH, self._sockets))
+        add_page_routes(app)
+        add_status_routes(app, status=self._status)
         add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._leaving)
         return app
 
@@ -181,7 +189,16 @@ class Edge:
             await self._workers.stop()
             await self._limits.stop()
 
+    def _status(self) -> Status:
+        return self._condition.status(
+            draining=self._leaving,
+            streams=self._admission.streams,
+            most_streams=self._settings.max_streams,
+            workers=self._workers.report,
+        )
+
     def _look(self, *, busy: float, lag_s: float) -> None:
+        self._condition.look(busy=busy, lag_s=lag_s)
         self._admission.late = self._lateness.look(lag_s=lag_s)
         self._workers.stretch(self._stretch.look(busy=busy, lag_s=lag_s))
         self._tidying.look(open_now=self._admission.streams)

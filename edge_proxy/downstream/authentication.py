@@ -23,9 +23,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from edge_proxy.core.caller import ANYONE, Caller
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.origin import may_connect
+from edge_proxy.downstream.page_routes import OPEN_PATHS as PAGE_PATHS
 from edge_proxy.downstream.problems import refuse
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz"}) | PAGE_PATHS
 TICKET = b"ticket="
 NOT_IN_ADDRESSES = frozenset({b"api_key", b"apikey", b"api-key", b"key", b"token", b"access_token", b"authorization"})
 Find = Callable[[str], Awaitable[Caller | None]]

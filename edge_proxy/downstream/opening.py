@@ -56,6 +56,9 @@ class Opening:
                 opened = await self._open_source(stream)
         except TimeoutError:
             raise Refused(stream.failure or Failure(Code.CANCELLED)) from None
+        except Refused as refused:
+            stream.failure = refused.failure
+            raise
         finally:
             stream.on_fail = None
             del patience  # it knows the task, which keeps its exception, and that this frame: a cycle

@@ -9,6 +9,7 @@ from edge_proxy.core.caller import ANYONE, Caller
 from edge_proxy.core.claim import Claim
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Refused
+from edge_proxy.core.events import Failed
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest
@@ -32,6 +33,7 @@ class Streams:
             generations; None if there are no limits.
         ping_interval_s: Between two pings.
         ticker: Wakes streams.
+        on_failure: Told of every stream that is refused or fails.
     """
 
     admit: Callable[[GenerationRequest], GenerationRequest]
@@ -42,6 +44,7 @@ class Streams:
     ping_interval_s: float
     ticker: Ticker
     claim: Callable[[Sequence[GenerationRequest], Cursor | None], Claim | None] = lambda asked, cursor: None
+    on_failure: Callable[[Code], None] = lambda code: None
     _streams: dict[Stream, Caller] = field(default_factory=dict)
 
     def open(self, asked: Sequence[GenerationRequest]) -> list[Opening]:
@@ -54,7 +57,7 @@ class Streams:
         claim = self.claim(asked, None)
         try:
             for request in asked:
-                openings.append(self._open_one(self.admit(request), claim))
+                openings.append(self._open_one(self._admit(request), claim))
         except Refused:
             for opening in openings:
                 opening.close()
@@ -67,13 +70,20 @@ class Streams:
         Raises:
             Refused: It may not start.
         """
-        request = self.admit(GenerationRequest(caller=caller))
+        request = self._admit(GenerationRequest(caller=caller))
         attach = partial(self.attach_source, *cursor, request)
         claim = self.claim([request], cursor)
         return [self._opening(request, attach, claim, next_index=cursor.next_index)]
 
     def _open_one(self, request: GenerationRequest, claim: Claim | None) -> Opening:
         return self._opening(request, lambda reader: self.open_source(request, reader), claim)
+
+    def _admit(self, request: GenerationRequest) -> GenerationRequest:
+        try:
+            return self.admit(request)
+        except Refused as refused:
+            self.on_failure(refused.failure.code)
+            raise
 
     def _opening(
         self, request: GenerationRequest, open_source: Open, claim: Claim | None, *, next_index: int = 0
@@ -93,6 +103,9 @@ class Streams:
         def done() -> None:
             self._streams.pop(stream, None)
             self.release()
+            failure = stream.ending.failure if isinstance(stream.ending, Failed) else stream.failure
+            if failure:
+                self.on_failure(failure.code)
 
         return Opening(stream, open_source, done, claim)
 

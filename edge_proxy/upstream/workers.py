@@ -10,12 +10,14 @@ from edge_proxy.core.cursor import GENERATION_ID
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest, Model
+from edge_proxy.core.status import WorkerStatus
 from edge_proxy.upstream.addresses import LookUp, look_up
 from edge_proxy.upstream.choice import Choice
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from edge_proxy.upstream.pool import Pool
 from edge_proxy.upstream.reading import Reading
 from edge_proxy.upstream.recovery import Recovery
+from edge_proxy.upstream.report import report
 from edge_proxy.upstream.translate import to_message
 from protos import inference_pb2 as pb
 
@@ -64,6 +66,11 @@ class Workers:
         """What the workers serve that are ready, each once."""
         listed = [Model(model.name, model.engine) for link in self._links if link.ready for model in link.models]
         return list(dict.fromkeys(listed))
+
+    @property
+    def report(self) -> list[WorkerStatus]:
+        """Each worker, for who runs the edge."""
+        return report(self._links)
 
     def start(self) -> None:
         """Connect to all, and stay connected."""

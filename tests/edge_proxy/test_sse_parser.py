@@ -70,6 +70,15 @@ async def test_the_reader_inside_npms_eventsource_sees_the_same() -> None:
         assert seen["retryMs"] == vector.retry_ms, (vector.name, pieces)
 
 
+async def test_our_own_javascript_client_reads_as_the_standard_says() -> None:
+    ways = [(vector, pieces) for vector in VECTORS for pieces in cuts(vector.data)]
+    given = [[base64.b64encode(piece).decode() for piece in pieces] for _, pieces in ways]
+    streams = (await node.run("parse_events_ours.mjs", given=given))["streams"]
+    for (vector, pieces), seen in zip(ways, streams, strict=True):
+        assert [Message(*message) for message in seen["messages"]] == vector.seen, (vector.name, pieces)
+        assert seen["retryMs"] == vector.retry_ms, (vector.name, pieces)
+
+
 def test_comments_are_kept_apart_from_events() -> None:
     stream = parse(b": hello\n:there\n\n")
     assert stream.comments == [" hello", "there"]

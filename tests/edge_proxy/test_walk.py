@@ -12,12 +12,13 @@ from starlette.routing import Route, WebSocketRoute
 from edge_proxy.access.keys import make
 from edge_proxy.access.tickets import LIFE_S, LocalStore
 from edge_proxy.core.caller import Limits
+from edge_proxy.downstream.page_routes import OPEN_PATHS as PAGE_PATHS
 from tests.edge_proxy.asgi import Client
 from tests.edge_proxy.asgi_socket import SocketClient
 from tests.edge_proxy.test_app import JSON, PATH, Site, site
 from tests.edge_proxy.upstream.readers import eventually
 
-OPEN = {"/healthz", "/readyz"}
+OPEN = {"/healthz", "/readyz"} | PAGE_PATHS  # what is for everybody: no more than files, and two words
 STALLED = {"prompt": "x", "resumable": True, "engine_options": {"stall_at": 3, "tokens_per_second": 0}}
 
 

@@ -88,7 +88,7 @@ async def test_a_header_with_anything_else_opens_nothing(value: str) -> None:
 
 async def test_two_headers_open_nothing_although_one_is_good() -> None:
     door = Door()
-    sent = SocketClient(door.app, headers=[("authorization", "Bearer good"), ("authorization", "Bearer good")])
+    sent = SocketClient(door.app, "/any", headers=[("authorization", "Bearer good"), ("authorization", "Bearer good")])
     await sent.task
     assert sent.sent[0]["status"] == 401
 
@@ -99,7 +99,19 @@ async def test_whether_it_is_alive_is_open_to_all(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/healthz/", "/Healthz", "/healthz/../any", "//healthz", "/openapi.json", "/new"]
+    "path",
+    [
+        "/page",
+        "/page/",
+        "/page/../any",
+        "/status.json",
+        "/healthz/",
+        "/Healthz",
+        "/healthz/../any",
+        "//healthz",
+        "/openapi.json",
+        "/new",
+    ],
 )
 async def test_everything_else_is_closed_whether_it_is_there_or_not(path: str) -> None:
     assert (await Door().ask(path)).status == 401

@@ -33,6 +33,7 @@ class Server:
         self.claim = PlayedClaim()
         self.admitted = 0
         self.released = 0
+        self.failures: list[Code] = []
         self._terms = {"timeout_s": 120.0, "batch_interval_s": 0.05} | terms
         self.streams = Streams(
             admit=self._admit,
@@ -43,6 +44,7 @@ class Server:
             ping_interval_s=15.0,
             ticker=Ticker(),
             claim=self._claim,
+            on_failure=self.failures.append,
         )
 
     async def start(self) -> Client:
@@ -115,6 +117,36 @@ async def test_a_place_is_given_back_when_the_client_leaves() -> None:
     client.leave()
     await client.response()
     assert server.released == 1
+
+
+@in_virtual_time
+async def test_every_failure_is_told_once_wherever_it_is_from() -> None:
+    server = Server(timeout_s=7.0)
+    server.refusal = Refused(Failure(Code.OVERLOADED))
+    with pytest.raises(Refused):
+        server.streams.open([ASKED])
+    with pytest.raises(Refused):
+        server.streams.resume(Cursor("w1-a", 3), ANYONE)
+    assert server.failures == [Code.OVERLOADED] * 2
+    server.refusal = None
+    server.upstream.refusal = Refused(Failure(Code.WORKER_UNAVAILABLE))
+    with pytest.raises(Refused):
+        await (await server.start()).response()
+    server.upstream.refusal = None
+    client = await server.start()
+    server.upstream.last.end(Failure(Code.GENERATION_ERROR))
+    await client.response()
+    await (await server.start()).response()
+    assert server.failures[2:] == [Code.WORKER_UNAVAILABLE, Code.GENERATION_ERROR, Code.TIMEOUT]
+
+
+@in_virtual_time
+async def test_a_success_is_no_failure() -> None:
+    server = Server()
+    client = await server.start()
+    server.upstream.last.end()
+    await client.response()
+    assert server.failures == []
 
 
 @in_virtual_time

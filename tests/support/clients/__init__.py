@@ -69,6 +69,7 @@ CLIENTS = {
     "ai-sdk": _openai(script("ai_sdk.mjs"), "APICallError", "APICallError", "StreamProviderError"),
     "eventsource": _native(script("event_source.mjs"), refused="ErrorEvent", broken="MessageEvent", tells_codes=False),
     "fetch-event-source": _native(script("fetch_event_source.mjs"), refused="Refused", broken="Broken"),
+    "stream-chat": _native(script("stream_chat.mjs"), refused="refused", broken="failed"),
     "httpx-sse": _native(httpx_sse_reader.client, refused="HTTPStatusError", broken="error event"),
 }
 WHOLE = [name for name, client in CLIENTS.items() if not client.native]  # can have an answer in one piece
