@@ -4,13 +4,23 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test prove golden check format bench bench-quick bench-core stubs docs lock clean
+.PHONY: help run up down wheels test test-cluster prove golden check format bench bench-quick bench-core stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 run: .venv/run  ## Start a worker with the bundled model and an edge; Ctrl-C stops both
 	@exec $(BIN)/python scripts/run_local.py
+
+up:  ## Build and start the cluster of docker-compose.yml, and wait until it streams; ARGS="--scale inference_worker=5"
+	@$(PYTHON) scripts/run_cluster.py up $(ARGS)
+
+down:  ## Stop that cluster, and leave nothing of it
+	@$(PYTHON) scripts/run_cluster.py down
+
+wheels: .venv/bin/python  ## Put the packages of the images into deploy/wheels, for builds that can not reach PyPI
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
+	  --requirement requirements.txt --dest deploy/wheels
 
 test: .venv/dev tests/clients/node_modules  ## Run all tests
 	$(BIN)/python -m pytest $(TESTS)
