@@ -55,7 +55,7 @@ def _serve(settings: Settings) -> int:
 
 
 def _ask(settings: Settings) -> int:
-    complaint = ask(settings.host, settings.port)
+    complaint = ask(settings.host, settings.port, secure=settings.tls_cert is not None)
     return _complain(complaint, 1) if complaint else 0
 
 

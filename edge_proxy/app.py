@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -26,6 +27,7 @@ from edge_proxy.memory import Tidying
 from edge_proxy.policy.admission import Admission, Terms
 from edge_proxy.probe import Probe
 from edge_proxy.settings import Settings
+from edge_proxy.upstream.channel import Security, make_channel
 from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
 
@@ -45,6 +47,12 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
+def _security(settings: Settings) -> Security | None:
+    """How workers are recognised, and the edge by them; None: by nothing."""
+    ca, cert, key = settings.worker_tls_ca, settings.worker_tls_cert, settings.worker_tls_key
+    return Security(settings.worker_tls_name, ca, cert, key) if ca and cert and key else None
+
+
 class Edge:
     """The parts, and the order in which they stop. To be made on the event loop that serves."""
 
@@ -56,7 +64,7 @@ class Edge:
             silence_s=settings.worker_silence_timeout_s,
             answer_s=settings.worker_answer_timeout_s,
         )
-        self._workers = Workers(settings.workers, timers)
+        self._workers = Workers(settings.workers, timers, connect=partial(make_channel, security=_security(settings)))
         terms = Terms(
             max_streams=settings.max_streams,
             timeout_s=settings.generation_timeout_s,
@@ -111,7 +119,9 @@ class Edge:
 
     def _make_api(self) -> FastAPI:
         settings = self._settings
-        app = FastAPI(title="Token Relay", version="0.1.0", lifespan=self._lifespan)
+        # Without its address there are no pages that show it, either.
+        openapi_url = "/openapi.json" if settings.shows_docs else None
+        app = FastAPI(title="Token Relay", version="0.1.0", lifespan=self._lifespan, openapi_url=openapi_url)
         add_problem_handlers(app)
         add_native_routes(
             app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s

@@ -1,9 +1,12 @@
 """The edge's settings: environment variables `EDGE_*`, or flags of the same names."""
 
+import ipaddress
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, FilePath, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from edge_proxy.tls import check_authority, load
 
 Names = Annotated[list[str], NoDecode]
 
@@ -21,6 +24,13 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    tls_cert: FilePath | None = Field(
+        None, description="HTTPS: the edge's certificate, a PEM file. It is taken anew when the file changes."
+    )
+    tls_key: FilePath | None = Field(None, validate_default=True, description="The certificate's key.")
+    docs: bool | None = Field(
+        None, description="Serve /docs, /redoc and /openapi.json. Not given: only where the address is loopback."
+    )
     processes: int = Field(1, ge=1, le=256, description="Processes that share the port, each an edge by itself.")
     workers: Names = Field(["127.0.0.1:50051"], description="Addresses of the workers, comma-separated.")
     batch_interval_ms: float = Field(50, ge=0, le=1000, description="One event per so long, for each stream.")
@@ -47,6 +57,14 @@ class Settings(BaseSettings):
     max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
+    worker_tls_ca: FilePath | None = Field(
+        None, description="mTLS to workers: who signs their certificates, a PEM file."
+    )
+    worker_tls_cert: FilePath | None = Field(None, description="The certificate that the edge shows to workers.")
+    worker_tls_key: FilePath | None = Field(None, validate_default=True, description="That certificate's key.")
+    worker_tls_name: str = Field(
+        "inference-worker", min_length=1, description="Every worker's certificate must be for this name."
+    )
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
     worker_silence_timeout_s: float = Field(12, gt=0, description="A worker without any frame is lost.")
     worker_answer_timeout_s: float = Field(10, gt=0, description="A worker must take on a generation, or refuse it.")
@@ -69,6 +87,32 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
 
+    @field_validator("tls_key")
+    @classmethod
+    def _with_its_certificate(cls, key: FilePath | None, info: ValidationInfo) -> FilePath | None:
+        cert = info.data.get("tls_cert")
+        if cert and key:
+            load(cert, key)
+        elif cert or key:
+            raise ValueError("EDGE_TLS_CERT and EDGE_TLS_KEY are given together, or neither")
+        return key
+
+    @field_validator("worker_tls_key")
+    @classmethod
+    def _with_all_for_workers(cls, key: FilePath | None, info: ValidationInfo) -> FilePath | None:
+        ca, cert = info.data.get("worker_tls_ca"), info.data.get("worker_tls_cert")
+        if ca and cert and key:
+            check_authority(ca)
+            load(cert, key)
+        elif ca or cert or key:
+            raise ValueError("EDGE_WORKER_TLS_CA, ..._CERT and ..._KEY are given together, or none of them")
+        return key
+
+    @property
+    def shows_docs(self) -> bool:
+        """Whether the pages about the API are served."""
+        return _is_loopback(self.host) if self.docs is None else self.docs
+
     @field_validator("workers")
     @classmethod
     def _at_least_one(cls, value: list[str]) -> list[str]:
@@ -79,3 +123,11 @@ class Settings(BaseSettings):
         if not value:
             raise ValueError("name at least one worker")
         return value
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it. What is no address may resolve to any."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

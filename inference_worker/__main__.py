@@ -53,7 +53,7 @@ def _run(settings: Settings) -> None:
 def _ask(settings: Settings) -> int:
     from inference_worker.health import ask  # noqa: PLC0415
 
-    complaint = ask(settings.host, settings.port)
+    complaint = ask(settings.host, settings.port, settings.tls)
     return _complain(complaint, 1) if complaint else 0
 
 

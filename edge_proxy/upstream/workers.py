@@ -8,6 +8,7 @@ from edge_proxy.core.cursor import GENERATION_ID
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest, Model
+from edge_proxy.upstream.channel import Connect, make_channel
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from edge_proxy.upstream.reading import Reading
 from edge_proxy.upstream.recovery import Recovery
@@ -23,8 +24,8 @@ SEEK_PERIOD_S = 0.1
 class Workers:
     """A link to each address."""
 
-    def __init__(self, addresses: Sequence[str], timers: LinkTimers) -> None:
-        self._links = [WorkerLink(address, timers) for address in addresses]
+    def __init__(self, addresses: Sequence[str], timers: LinkTimers, *, connect: Connect = make_channel) -> None:
+        self._links = [WorkerLink(address, timers, connect=connect) for address in addresses]
         self._tasks: list[asyncio.Task[None]] = []
         self._retries = RetryBudget()
         self._recovery = Recovery(lambda: self._links)

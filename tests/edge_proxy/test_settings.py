@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 from edge_proxy.settings import Settings
+from tests.support.certificates import Folder
 
 
 def wrong_field(**given: object) -> str:
@@ -17,6 +20,9 @@ def test_defaults_are_these() -> None:
     assert Settings().model_dump() == {
         "host": "127.0.0.1",
         "port": 8080,
+        "tls_cert": None,
+        "tls_key": None,
+        "docs": None,
         "processes": 1,
         "workers": ["127.0.0.1:50051"],
         "batch_interval_ms": 50,
@@ -30,6 +36,10 @@ def test_defaults_are_these() -> None:
         "max_socket_streams": 64,
         "max_body_bytes": 1_048_576,
         "cors_origins": [],
+        "worker_tls_ca": None,
+        "worker_tls_cert": None,
+        "worker_tls_key": None,
+        "worker_tls_name": "inference-worker",
         "worker_connect_timeout_s": 2,
         "first_token_timeout_s": 60,
         "gap_timeout_s": 30,
@@ -46,8 +56,20 @@ def test_every_setting_is_described_in_a_sentence(name: str) -> None:
     assert (Settings.model_fields[name].description or "").endswith(".")
 
 
-def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    files = Folder(tmp_path)
+    (cert, key), ca = files.pair("edge"), files.ca
+    given_files = {
+        "tls_cert": cert,
+        "tls_key": key,
+        "worker_tls_ca": ca,
+        "worker_tls_cert": cert,
+        "worker_tls_key": key,
+    }
     for name, value in Settings().model_dump().items():
+        if value is None:
+            monkeypatch.setenv(f"EDGE_{name.upper()}", str(given_files.get(name, "true")))
+            continue
         given = "h:1" if isinstance(value, list) else "other" if isinstance(value, str) else str(int(value) + 1)
         monkeypatch.setenv(f"EDGE_{name.upper()}", given)
     changed = Settings().model_dump()
