@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import time
 from collections import Counter
@@ -51,7 +50,8 @@ def difference(text: str, expected: str) -> str:
     """Where they part, and how both go on; nothing: they are equal."""
     if text == expected:
         return ""
-    place = len(os.path.commonprefix([text, expected]))
+    pairs = enumerate(zip(text, expected, strict=False))
+    place = next((index for index, (one, other) in pairs if one != other), min(len(text), len(expected)))
     return f"at {place} of {len(expected)}: {text[place : place + 30]!r} for {expected[place : place + 30]!r}"
 
 
@@ -201,6 +201,28 @@ async def test_five_workers_are_all_used_after_scaling(cluster: Cluster, told: s
         assert time.monotonic() < deadline, f"only {seen} are used"
         client = await (await Client(SHORT).begin(cluster.address)).read_to_end()
         seen.add(client.generation_id.partition("-")[0])
+
+
+async def test_the_second_file_adds_a_worker_before_an_openai_compatible_service(cluster: Cluster, told: str) -> None:
+    both = "docker-compose.yml:docker-compose.openai.yml"
+    await asyncio.to_thread(up, cluster, COMPOSE_FILE=both)
+    request: dict[str, object] = {"prompt": "Tell me a story about an owl.", "model": "llama"}
+
+    def refused() -> bool:  # until that service has its model, and its worker has said so to the edges
+        return asyncio.run(status(cluster.address, request)) != 200
+
+    await until(lambda: not refused(), "the model llama is served")
+    client = await (await Client(request).begin(cluster.address)).read_to_end()
+    assert "owl" in client.text()
+    await asyncio.to_thread(cluster.make, "down", COMPOSE_FILE=both)
+    await asyncio.to_thread(up, cluster)
+
+
+async def status(address: str, request: dict[str, object]) -> int:
+    """Of the answer to a request, which is then left."""
+    exchange = await Exchange.post(address, request)
+    exchange.close()
+    return exchange.status
 
 
 def test_an_edge_that_is_stopped_leaves_in_order(cluster: Cluster, told: str) -> None:

@@ -10,7 +10,9 @@ from inference_worker.settings import Settings as WorkerSettings
 from tests.deploy.manifests import ROOT, complaint, read
 
 SERVICES: dict[str, Any] = read("docker-compose.yml")["services"]
-OURS = {"edge_proxy": "EDGE_", "inference_worker": "WORKER_"}
+OPENAI: dict[str, Any] = read("docker-compose.openai.yml")["services"]
+EVERY = SERVICES | {name: given for name, given in OPENAI.items() if name not in SERVICES}
+OURS = {"edge_proxy": "EDGE_", "inference_worker": "WORKER_", "openai_worker": "WORKER_"}
 
 
 def without_interpolation(value: object) -> str:
@@ -20,7 +22,7 @@ def without_interpolation(value: object) -> str:
 
 @pytest.mark.parametrize("service", OURS)
 def test_every_variable_is_a_setting_with_a_value_that_is_taken(service: str) -> None:
-    variables = {name: without_interpolation(value) for name, value in SERVICES[service]["environment"].items()}
+    variables = {name: without_interpolation(value) for name, value in EVERY[service]["environment"].items()}
     assert complaint(variables, OURS[service]) == ""
 
 
@@ -29,9 +31,9 @@ def test_a_variable_that_is_no_setting_is_found() -> None:
     assert "host:port" in complaint({"EDGE_WORKERS": "a"}, "EDGE_")
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", EVERY)
 def test_a_container_may_do_little_and_use_so_much(service: str) -> None:
-    given = SERVICES[service]
+    given = EVERY[service]
     assert given["read_only"] is True
     assert given["cap_drop"] == ["ALL"]
     assert given["security_opt"] == ["no-new-privileges:true"]
@@ -63,6 +65,16 @@ def test_nobody_is_killed_before_its_drain_is_over() -> None:
 def grace_s(service: str) -> float:
     """How long compose waits."""
     return float(SERVICES[service]["stop_grace_period"].removesuffix("s"))
+
+
+def test_the_second_file_adds_a_worker_and_its_service() -> None:
+    assert list(OPENAI) == ["edge_proxy", "openai_worker", "llama_server"]
+    (name, workers), *others = OPENAI["edge_proxy"]["environment"].items()
+    assert (name, others) == ("EDGE_WORKERS", [])
+    assert complaint({name: workers}, "EDGE_") == ""
+    assert workers.split(",") == [SERVICES["edge_proxy"]["environment"]["EDGE_WORKERS"], "openai_worker:50051"]
+    url = without_interpolation(OPENAI["openai_worker"]["environment"]["WORKER_UPSTREAM_URL"])
+    assert url == f"http://llama_server:{OPENAI['llama_server']['environment']['LLAMA_PORT']}/v1"
 
 
 def test_there_are_two_edges_and_three_workers_who_find_each_other_by_name() -> None:
