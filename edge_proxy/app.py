@@ -64,7 +64,12 @@ class Edge:
             silence_s=settings.worker_silence_timeout_s,
             answer_s=settings.worker_answer_timeout_s,
         )
-        self._workers = Workers(settings.workers, timers, connect=partial(make_channel, security=_security(settings)))
+        self._workers = Workers(
+            settings.workers,
+            timers,
+            resolve_interval_s=settings.resolve_interval_s,
+            connect=partial(make_channel, security=_security(settings)),
+        )
         terms = Terms(
             max_streams=settings.max_streams,
             timeout_s=settings.generation_timeout_s,

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     )
     processes: int = Field(1, ge=1, le=256, description="Processes that share the port, each an edge by itself.")
     workers: Names = Field(["127.0.0.1:50051"], description="Addresses of the workers, comma-separated.")
+    resolve_interval_s: float = Field(5, gt=0, le=3600, description="Names of workers are looked up so often.")
     batch_interval_ms: float = Field(50, ge=0, le=1000, description="One event per so long, for each stream.")
     max_batch_stretch: float = Field(
         3, ge=1, le=10, description="Under too much load, batch intervals grow, at most so many times; 1: never."

@@ -65,6 +65,7 @@ class Pacer:
         "due",
         "held_chars",
         "next_index",
+        "stalled",
     )
 
     def __init__(
@@ -80,6 +81,7 @@ class Pacer:
         self.next_index = 0
         self.held_chars = 0
         self.closed = False  # the ending was polled; nothing follows
+        self.stalled = False  # it was ended because nothing was pushed for too long
         self._interval_s = interval_s
         self._ping_interval_s = ping_interval_s
         self._label = ANSWER
@@ -144,7 +146,9 @@ class Pacer:
     def poll(self, *, now: float) -> list[Event]:
         """What is due at `now`, oldest first."""
         soon = now + ROUNDING_S
-        if soon >= self.deadline or (soon >= self._look_at and self._silent(now)):
+        late = soon >= self.deadline
+        if self._ending is None and (late or (soon >= self._look_at and self._silent(now))):
+            self.stalled = not late
             self.end(Failure(Code.TIMEOUT), now=now)
         if self._ending is not None:
             return self._close(self._ending)

@@ -31,8 +31,12 @@ class Source(Protocol):
     def resume(self) -> None:
         """Send text again, what has come meanwhile first."""
 
-    def leave(self) -> None:
-        """Stop reading. May be said more than once, and after the end."""
+    def leave(self, *, stalled: bool = False) -> None:
+        """Stop reading. May be said more than once, and after the end.
+
+        Args:
+            stalled: Because it has said nothing for too long, which speaks against its worker.
+        """
 
 
 class Opened(NamedTuple):

@@ -27,7 +27,8 @@ class GenerationRequest:
     `resume_window_s` is how long the worker keeps the generation when its reader is gone; 0 cancels it at once.
     `batch_interval_s` is how the client wants its stream paced; the worker is told, so that it puts together in one
     piece what would be put together anyway. `extras` are more of what OpenAI's API can ask for, by its names there,
-    each value as JSON.
+    each value as JSON. `impatient` says that the client set a limit of its own: not to keep it is no fault of a worker.
+    Requests of one `session` go to one worker, as long as it has room.
     """
 
     model: str = ""
@@ -45,8 +46,10 @@ class GenerationRequest:
     gap_timeout_s: float | None = None
     batch_interval_s: float | None = None
     resume_window_s: float = 0.0
+    impatient: bool = False
     engine_options: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
+    session: str = ""
     caller: Caller = ANYONE
 
 

@@ -62,6 +62,7 @@ class SamplingBody(BaseModel):
         None, gt=0, le=86_400, description="It fails when it has fallen silent for so long."
     )
     batch_interval_ms: float | None = Field(None, ge=0, le=1000, description="One event per so long; 0: per token.")
+    session: Text | None = Field(None, max_length=256, description="Requests of one go to one worker, if it has room.")
     resumable: bool | None = Field(None, description="Keep the generation for a while when the connection breaks.")
     stream: Literal[True] | None = Field(None, description="This endpoint always streams; anything else is refused.")
 
@@ -127,6 +128,7 @@ def _request(body: SamplingBody, stop: list[str], resume_window_s: float, **more
         first_token_timeout_s=body.first_token_timeout_s,
         gap_timeout_s=body.gap_timeout_s,
         batch_interval_s=None if body.batch_interval_ms is None else body.batch_interval_ms / 1000,
+        session=body.session or "",
         resume_window_s=resume_window_s if body.resumable else 0.0,
         **more,
     )

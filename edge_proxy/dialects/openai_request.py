@@ -85,6 +85,7 @@ class SamplingBody(BaseModel):
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
     logit_bias: dict[str, float] | None = None
+    prompt_cache_key: Text | None = Field(None, max_length=1024, description="Requests of one go to one worker.")
 
 
 class ChatBody(SamplingBody):
@@ -175,6 +176,7 @@ def _asked(shape: Shape, body: SamplingBody, **fields: Any) -> Asked:
             seed=None if seed is None else (seed + index) % 2**32,  # answers to the same prompt are to differ
             stop=tuple(body.stop or ()),
             extras=extras,
+            session=body.prompt_cache_key or "",
             **fields,
         )
         for index in range(body.n or 1)

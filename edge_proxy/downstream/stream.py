@@ -106,7 +106,7 @@ class Stream:
         while self._asked:
             self._ticker.remove(self, self._asked.pop())
         if self._source:
-            self._source.leave()
+            self._source.leave(stalled=self._pacer.stalled)
 
     def listen(self, listener: Listener | None) -> None:
         """Tell `listener` what is due: for who does not wait in `next`."""

@@ -59,6 +59,14 @@ class Admission:
             ),
             gap_timeout_s=self._bounded("gap_timeout_s", request.gap_timeout_s, terms.gap_timeout_s),
             batch_interval_s=terms.batch_interval_s if interval_s is None else interval_s,
+            impatient=any(
+                asked_s is not None and asked_s < own_s
+                for asked_s, own_s in (
+                    (request.timeout_s, terms.timeout_s),
+                    (request.first_token_timeout_s, terms.first_token_timeout_s),
+                    (request.gap_timeout_s, terms.gap_timeout_s),
+                )
+            ),
         )
 
     def _bounded(self, field: str, asked_s: float | None, otherwise_s: float) -> float:

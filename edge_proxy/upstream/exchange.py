@@ -8,10 +8,12 @@ An open is answered by the worker with Opened or Refused, before the client's re
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple, Protocol
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Outcome
-from edge_proxy.core.reader import Reader
+from edge_proxy.core.reader import Reader, Source
 from edge_proxy.upstream.said import Said
 from edge_proxy.upstream.translate import to_ending, to_label, to_refusal
 from protos import inference_pb2 as pb
@@ -34,6 +36,24 @@ class Route:
     on_lost: OnLost | None = None  # who takes it from here when the worker is lost
     next_index: int = 0
     attaching: bool = False  # the generation is there already, or was
+    overdue_at: float = inf  # without an end by then, its worker is to blame; inf: it is not, whatever takes long
+
+
+class Answered(NamedTuple):
+    """What a worker says of a generation that it has opened, and the way to it."""
+
+    opened: pb.Opened
+    source: Source
+
+
+class Judge(Protocol):
+    """Wants to know how streams end, to learn about the worker. Losing all of them is not told."""
+
+    def ended(self, route: Route, ending: Outcome | Failure) -> None:
+        """The worker says so."""
+
+    def left(self, route: Route, *, stalled: bool) -> None:
+        """It is not read any more, though it goes on: because it has stalled, or for another reason."""
 
 
 class NumberedSource:
@@ -53,9 +73,9 @@ class NumberedSource:
         """See `Source`."""
         self._exchange.resume(self._number)
 
-    def leave(self) -> None:
+    def leave(self, *, stalled: bool = False) -> None:
         """See `Source`."""
-        self._exchange.leave(self._number)
+        self._exchange.leave(self._number, stalled=stalled)
 
 
 class Exchange:
@@ -63,10 +83,12 @@ class Exchange:
 
     Args:
         wake: Called when there is something to take.
+        judge: Told of endings, if anyone is.
     """
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self, wake: Callable[[], None], judge: Judge | None = None) -> None:
         self._wake = wake
+        self._judge = judge
         self._interval_percent = 0  # to be told; 0: nothing to tell
         self._routes: dict[int, Route] = {}
         self._commands: list[pb.Command] = []
@@ -96,7 +118,9 @@ class Exchange:
 
     def pause(self, number: int) -> None:
         """Have no text sent for that stream."""
-        if number in self._routes:
+        route = self._routes.get(number)
+        if route:
+            route.overdue_at = inf  # its reader is slow: that it takes long says nothing of the worker any more
             self._command(pb.Command(stream=number, pause=pb.Pause()))
 
     def resume(self, number: int) -> None:
@@ -104,10 +128,13 @@ class Exchange:
         if number in self._routes:
             self._command(pb.Command(stream=number, resume=pb.Resume()))
 
-    def leave(self, number: int) -> None:
+    def leave(self, number: int, *, stalled: bool = False) -> None:
         """Stop reading that stream; nothing when it has ended."""
-        if self._routes.pop(number, None):
+        route = self._routes.pop(number, None)
+        if route:
             self._command(pb.Command(stream=number, detach=pb.Detach()))
+            if self._judge:
+                self._judge.left(route, stalled=stalled)
 
     def stretch(self, percent: int) -> None:
         """Have all streams' intervals count so many percent."""
@@ -197,6 +224,8 @@ class Exchange:
         route = self._routes.pop(number, None)
         if route is None:
             return
+        if self._judge:
+            self._judge.ended(route, ending)
         if route.answer is None and isinstance(ending, Failure) and ending.code is Code.WORKER_UNAVAILABLE:
             _lose(route, ending, now)  # it shuts down, and could not wait for this one
         elif route.answer is None:

@@ -11,15 +11,15 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 
 from edge_proxy.core.errors import Code, Failure, Refused
-from edge_proxy.core.reader import Source
 from edge_proxy.upstream.channel import Connect, make_channel
-from edge_proxy.upstream.exchange import Exchange, NumberedSource, Route
+from edge_proxy.upstream.exchange import Answered, Exchange, NumberedSource, Route
 from edge_proxy.upstream.room import Room
+from edge_proxy.upstream.standing import Standing
 from edge_proxy.upstream.translate import to_failure
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
@@ -39,13 +39,6 @@ class LinkTimers:
     answer_s: float  # to say whether a generation is opened
 
 
-class Answered(NamedTuple):
-    """What a worker says of a generation that it has opened, and the way to it."""
-
-    opened: pb.Opened
-    source: Source
-
-
 class WorkerLink:
     """The connection to one worker's address, made again whenever it breaks."""
 
@@ -57,7 +50,8 @@ class WorkerLink:
         self.room = Room()
         self._timers = timers
         self._wake = asyncio.Event()
-        self._exchange = Exchange(self._wake.set)
+        self.standing = Standing(address)
+        self._exchange = Exchange(self._wake.set, self.standing)
         self._interval_percent = 100
         self._awaited: list[asyncio.Future[bool]] = []  # who wants to know what comes of connecting
         self.silent = False  # it was lost last because it said nothing, which takes long to try again
@@ -72,7 +66,7 @@ class WorkerLink:
     @property
     def ready(self) -> bool:
         """It is connected and takes new generations."""
-        return self.connected and not self.load.draining
+        return self.connected and not self.load.draining and not self.standing.leaving
 
     @property
     def streams(self) -> int:
@@ -85,6 +79,7 @@ class WorkerLink:
         Raises:
             Refused: The worker does not take it, is lost, or does not answer in time.
         """
+        self.standing.begin(route)
         return await self._answered(route, lambda exchange: exchange.open(request, route, interval_s=interval_s))
 
     async def attach(self, attach: pb.Attach, route: Route, *, interval_s: float = 0.0) -> Answered:
@@ -109,6 +104,7 @@ class WorkerLink:
             async with asyncio.timeout(self._timers.answer_s):
                 answer = await answered
         except TimeoutError:
+            self.standing.failed("no answer in time")
             exchange.leave(number)
             raise Refused(Failure(Code.WORKER_UNAVAILABLE, "The worker did not answer in time.")) from None
         except asyncio.CancelledError:
@@ -161,6 +157,7 @@ class WorkerLink:
                 await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - no secret
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         finally:
+            self._tell(False)
             await self._channel.close()
 
     async def _converse(self) -> bool:
@@ -191,7 +188,7 @@ class WorkerLink:
             raise TimeoutError
         self.models = tuple(frame.hello.models)
         self._hear(frame.load)
-        self.worker_id = frame.hello.worker_id
+        self.worker_id = self.standing.greeted(frame.hello.worker_id)
         self._tell(True)
         log.info("The worker at %s is %s: %s.", self.address, self.worker_id, ", ".join(m.name for m in self.models))
 
@@ -237,7 +234,8 @@ class WorkerLink:
         self.worker_id = ""
         if not greeted:
             self._tell(False)
-        exchange, self._exchange = self._exchange, Exchange(self._wake.set)
+        self.standing.lost(streams=self.streams)
+        exchange, self._exchange = self._exchange, Exchange(self._wake.set, self.standing)
         if self._interval_percent != 100:
             self._exchange.stretch(self._interval_percent)
         exchange.lost(now=asyncio.get_running_loop().time())

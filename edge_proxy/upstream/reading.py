@@ -8,12 +8,13 @@ The stream's reader sees a pause at most. Leaving ends it in every state.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from math import inf
 
 from edge_proxy.core.errors import Failure
 from edge_proxy.core.events import Label, Outcome
 from edge_proxy.core.reader import Reader, Source
-from edge_proxy.upstream.exchange import Route
-from edge_proxy.upstream.link import Answered, WorkerLink
+from edge_proxy.upstream.exchange import Answered, Route
+from edge_proxy.upstream.link import WorkerLink
 from edge_proxy.upstream.said import Said
 from protos import inference_pb2 as pb
 
@@ -46,6 +47,7 @@ class Reading:
         reader: Who gets what the generation says.
         interval_s: How often text is wanted.
         deadline: Of the generation, on the event loop's clock.
+        overdue_at: If it has not ended by then, the worker is to blame; inf: it is not, whatever takes long.
         recover: Has this reading adopt another source, from an index on; False if there is none.
     """
 
@@ -56,11 +58,13 @@ class Reading:
         *,
         interval_s: float,
         deadline: float,
+        overdue_at: float = inf,
         recover: Recover,
     ) -> None:
         self.request = request
         self.interval_s = interval_s
         self.deadline = deadline
+        self._overdue_at = overdue_at
         self.model = request.model if request else ""
         self.generation_id = ""
         self.worker_id = ""
@@ -78,7 +82,7 @@ class Reading:
 
     def route(self) -> Route:
         """Where a worker's text is to go."""
-        return Route(self._reader or _NOBODY, None, self.said, self._on_lost)
+        return Route(self._reader or _NOBODY, None, self.said, self._on_lost, overdue_at=self._overdue_at)
 
     def adopt(self, link: WorkerLink, answered: Answered) -> None:
         """It is read from there, from now on."""
@@ -117,14 +121,14 @@ class Reading:
         if self._source:
             self._source.resume()
 
-    def leave(self) -> None:
+    def leave(self, *, stalled: bool = False) -> None:
         """See `Source`."""
         self._left = True
         self._reader = None
         if self._recovering:
             self._recovering.cancel()
         if self._source:
-            self._source.leave()
+            self._source.leave(stalled=stalled)
 
     def _on_lost(self, next_index: int, failure: Failure) -> None:
         if self._left:

@@ -9,9 +9,9 @@ Before the first token there is nothing to go on with, so that any worker will d
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 
 from edge_proxy.core.errors import Refused
+from edge_proxy.core.rendezvous import rank
 from edge_proxy.upstream.link import WorkerLink
 from edge_proxy.upstream.reading import Reading
 from protos import inference_pb2 as pb
@@ -48,7 +48,7 @@ class Recovery:
         """Who can go on with it. All edges think of the same one first: two readers still read one generation."""
         others = [link for link in self._links() if link.ready and link is not lost]
         able = [link for link in others if _can(link, reading.model, begun=begun)]
-        return sorted(able, key=lambda link: _rank(reading.generation_id, link.worker_id))
+        return sorted(able, key=lambda link: (link.standing.breaker.aside, rank(reading.generation_id, link.worker_id)))
 
 
 async def _reattach(reading: Reading, lost: WorkerLink, index: int) -> bool:
@@ -85,8 +85,3 @@ def _continuation(reading: Reading, index: int) -> pb.GenerateRequest | None:
 def _can(link: WorkerLink, model: str, *, begun: bool) -> bool:
     """Whether it serves the model, and can go on with a text."""
     return any(model == known.name and (known.supports_continue or not begun) for known in link.models)
-
-
-def _rank(generation_id: str, worker_id: str) -> bytes:
-    """Rendezvous hashing: each generation has its own order of workers, and that of no two is likely the same."""
-    return blake2b(f"{generation_id} {worker_id}".encode(), digest_size=8).digest()

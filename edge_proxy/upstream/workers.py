@@ -1,15 +1,20 @@
 """The workers of this edge: which one gets a generation, and which one has it."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
+from math import inf
 
 from edge_proxy.core.budget import RetryBudget
 from edge_proxy.core.cursor import GENERATION_ID
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest, Model
+from edge_proxy.upstream.addresses import LookUp, look_up
 from edge_proxy.upstream.channel import Connect, make_channel
+from edge_proxy.upstream.choice import Choice
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
+from edge_proxy.upstream.pool import Pool
 from edge_proxy.upstream.reading import Reading
 from edge_proxy.upstream.recovery import Recovery
 from edge_proxy.upstream.translate import to_message
@@ -22,13 +27,35 @@ SEEK_PERIOD_S = 0.1
 
 
 class Workers:
-    """A link to each address."""
+    """A link to each address.
 
-    def __init__(self, addresses: Sequence[str], timers: LinkTimers, *, connect: Connect = make_channel) -> None:
-        self._links = [WorkerLink(address, timers, connect=connect) for address in addresses]
-        self._tasks: list[asyncio.Task[None]] = []
+    Args:
+        addresses: As in the settings; those that are names are looked up.
+        timers: Of each link.
+        look_up: Gives the hosts of a name.
+        resolve_interval_s: Between two lookups of a name.
+        connect: Makes the channel to an address.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        timers: LinkTimers,
+        *,
+        look_up: LookUp = look_up,
+        resolve_interval_s: float = 5.0,
+        connect: Connect = make_channel,
+    ) -> None:
+        self._pool = Pool(addresses, timers, look_up=look_up, interval_s=resolve_interval_s, connect=connect)
+        self._choice = Choice(
+            lambda link: link.room.full(mine=link.streams), lambda link: link.room.fullness(mine=link.streams)
+        )
         self._retries = RetryBudget()
         self._recovery = Recovery(lambda: self._links)
+
+    @property
+    def _links(self) -> list[WorkerLink]:
+        return self._pool.links
 
     @property
     def ready(self) -> int:
@@ -43,19 +70,15 @@ class Workers:
 
     def start(self) -> None:
         """Connect to all, and stay connected."""
-        self._tasks = [asyncio.create_task(link.run()) for link in self._links]
+        self._pool.start()
 
     async def stop(self) -> None:
         """Leave all."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._pool.stop()
 
     def stretch(self, factor: float) -> None:
         """Have the text of all streams come in intervals so many times as long as was asked for."""
-        percent = round(100 * factor / STEP_PERCENT) * STEP_PERCENT
-        for link in self._links:
-            link.stretch(percent)
+        self._pool.stretch(round(100 * factor / STEP_PERCENT) * STEP_PERCENT)
 
     async def open(self, request: GenerationRequest, reader: Reader) -> Opened:
         """Start a generation on the worker with the most room; on another, if that one can not take it.
@@ -65,16 +88,15 @@ class Workers:
         """
         self._retries.earn()
         message = to_message(request)
-        reading = self._reading(message, reader, request.batch_interval_s, request.timeout_s)
-        link = self._choose(request.model)
+        reading = self._reading(message, reader, request)
+        link = self._choose(request)
         try:
             return await _open(link, message, reading)
         except Refused as refused:
-            if refused.failure.code not in ELSEWHERE or not self._others(request.model, link):
+            other = self._other(request, link) if refused.failure.code in ELSEWHERE else None
+            if other is None or not self._retries.spend():
                 raise
-            if not self._retries.spend():
-                raise
-        return await _open(self._choose(request.model, but=link), message, reading)
+        return await _open(other, message, reading)
 
     async def attach(self, generation_id: str, index: int, request: GenerationRequest, reader: Reader) -> Opened:
         """Read a generation that is there, on the server's terms for `request`, from an index.
@@ -83,12 +105,12 @@ class Workers:
             Refused: NOT_FOUND, RESUME_EXPIRED (it is gone), ENDED (all of it was read), INVALID_REQUEST (it does not
                 have that index), or its worker is lost.
         """
-        reading = self._reading(None, reader, request.batch_interval_s, request.timeout_s)
+        reading = self._reading(None, reader, request)
         attach = pb.Attach(generation_id=generation_id, next_index=index, with_beginning=True)
         loop = asyncio.get_running_loop()
         until = loop.time() + SEEK_S
         while (opened := await self._attach(attach, reading)) is None:
-            if all(link.connected for link in self._links):
+            if self._pool.complete:
                 raise Refused(Failure(Code.NOT_FOUND, "There is no such generation."))
             if loop.time() >= until:
                 raise Refused(Failure(Code.WORKER_UNAVAILABLE))
@@ -109,11 +131,16 @@ class Workers:
                     raise
         raise Refused(Failure(Code.NOT_FOUND, "There is no such generation."))
 
-    def _reading(
-        self, message: pb.GenerateRequest | None, reader: Reader, interval_s: float | None, timeout_s: float | None
-    ) -> Reading:
-        deadline = asyncio.get_running_loop().time() + (timeout_s or 0.0)
-        return Reading(message, reader, interval_s=interval_s or 0.0, deadline=deadline, recover=self._recovery.recover)
+    def _reading(self, message: pb.GenerateRequest | None, reader: Reader, request: GenerationRequest) -> Reading:
+        deadline = asyncio.get_running_loop().time() + (request.timeout_s or 0.0)
+        return Reading(
+            message,
+            reader,
+            interval_s=request.batch_interval_s or 0.0,
+            deadline=deadline,
+            overdue_at=deadline if request.timeout_s and not request.impatient else inf,
+            recover=self._recovery.recover,
+        )
 
     async def _attach(self, attach: pb.Attach, reading: Reading) -> Opened | None:
         """None: of the workers that are connected, none has it."""
@@ -135,24 +162,23 @@ class Workers:
         there = [link for link in self._links if link.connected]
         return sorted(there, key=lambda link: link.worker_id != owner)
 
-    def _choose(self, model: str, *, but: WorkerLink | None = None) -> WorkerLink:
+    def _choose(self, request: GenerationRequest, *, but: WorkerLink | None = None) -> WorkerLink:
         ready = [link for link in self._links if link.ready and link is not but]
         if not ready:
             raise Refused(Failure(Code.WORKER_UNAVAILABLE))
+        model = request.model
         serving = [link for link in ready if not model or any(model == known.name for known in link.models)]
         if not serving:
             raise Refused(Failure(Code.NOT_FOUND, "No worker serves that model.", "model"))
-        with_room = [link for link in serving if not link.room.full(mine=link.streams)]
-        if not with_room:
+        link = self._choice.pick(serving, request.session)
+        if link is None:
             raise Refused(Failure(Code.OVERLOADED))
-        return min(with_room, key=lambda link: link.room.fullness(mine=link.streams))
+        return link
 
-    def _others(self, model: str, link: WorkerLink) -> bool:
-        try:
-            self._choose(model, but=link)
-        except Refused:
-            return False
-        return True
+    def _other(self, request: GenerationRequest, link: WorkerLink) -> WorkerLink | None:
+        with contextlib.suppress(Refused):
+            return self._choose(request, but=link)
+        return None
 
 
 async def _open(link: WorkerLink, message: pb.GenerateRequest, reading: Reading) -> Opened:

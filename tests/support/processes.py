@@ -1,6 +1,7 @@
 """The two services as real processes, on free ports."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -107,6 +108,16 @@ def free_port() -> int:
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
         return port
+
+
+def ready_workers(address: str) -> int:
+    """How many workers an edge has that take streams."""
+    try:
+        with urllib.request.urlopen(f"http://{address}/readyz", timeout=2) as response:
+            workers: int = json.load(response)["workers"]
+            return workers
+    except (urllib.error.URLError, OSError):
+        return 0
 
 
 def is_ready(address: str) -> bool:

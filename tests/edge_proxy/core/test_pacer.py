@@ -319,6 +319,17 @@ def test_silence_after_text_fails_after_a_shorter_one_behind_all_text() -> None:
     assert live_to(pacer, 100.0) == [(1.0, Delta("a", 1)), (5.0, Failed(Failure(Code.TIMEOUT), 1))]
 
 
+def test_it_is_stalled_when_silence_has_ended_it_and_nothing_else_has() -> None:
+    silent, ended, late = make_impatient(), make_impatient(), make_flushed_pacer()
+    live_to(silent, 100.0)
+    silent.poll(now=200.0)
+    ended.end(FAILED, now=1.0)
+    ended.poll(now=100.0)
+    live_to(late, 1000.0)
+    assert [pacer.closed for pacer in (silent, ended, late)] == [True] * 3
+    assert (silent.stalled, ended.stalled, late.stalled) == (True, False, False)
+
+
 @pytest.mark.parametrize("through", [True, False])
 def test_text_now_and_then_is_no_silence(*, through: bool) -> None:
     pacer = make_impatient()

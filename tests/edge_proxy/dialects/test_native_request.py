@@ -52,6 +52,7 @@ def test_every_field_of_a_body_is_taken() -> None:
         "first_token_timeout_s": 1,
         "gap_timeout_s": 0.5,
         "batch_interval_ms": 20,
+        "session": "a",
         "resumable": True,
         "stream": True,
         "engine_options": {"tokens": 5, "speed": 2.5, "stamp": True, "off": False, "name": "x"},
@@ -71,6 +72,7 @@ def test_every_field_of_a_body_is_taken() -> None:
         first_token_timeout_s=1,
         gap_timeout_s=0.5,
         batch_interval_s=0.02,
+        session="a",
         resume_window_s=WINDOW_S,
         engine_options={"tokens": "5", "speed": "2.5", "stamp": "true", "off": "false", "name": "x"},
     )
@@ -91,6 +93,7 @@ def test_every_field_of_a_query_is_taken() -> None:
         "first_token_timeout_s": "1",
         "gap_timeout_s": "0.5",
         "batch_interval_ms": "0",
+        "session": "a",
         "resumable": "true",
         "stream": "true",
     }
@@ -109,6 +112,7 @@ def test_every_field_of_a_query_is_taken() -> None:
         first_token_timeout_s=1,
         gap_timeout_s=0.5,
         batch_interval_s=0.0,
+        session="a",
         resume_window_s=WINDOW_S,
     )
 

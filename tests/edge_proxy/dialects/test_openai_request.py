@@ -147,3 +147,8 @@ def test_a_conversation_can_hold_calls_and_their_results() -> None:
 @pytest.mark.parametrize("fields", [{"tools": "find"}, {"tools": ["find"]}, {"presence_penalty": 3}, {"logit_bias": 1}])
 def test_wrong_extras_are_named(fields: dict[str, Any]) -> None:
     assert wrong_field(**fields).startswith(next(iter(fields)))
+
+
+def test_requests_with_one_cache_key_are_one_session() -> None:
+    assert chat(prompt_cache_key="k").session == "k"
+    assert chat(prompt_cache_key=None).session == ""

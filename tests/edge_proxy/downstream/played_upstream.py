@@ -19,6 +19,7 @@ class Generation:
         self.id = generation_id
         self.request = request
         self.told: list[str] = []
+        self.stalled = False  # it was left for that reason
         self._reader = reader
         self._index = 0
 
@@ -49,8 +50,9 @@ class Generation:
         """See `Source`."""
         self.told.append("resume")
 
-    def leave(self) -> None:
+    def leave(self, *, stalled: bool = False) -> None:
         """See `Source`."""
+        self.stalled = self.stalled or stalled
         if not self.left:
             self.told.append("leave")
 

@@ -97,6 +97,19 @@ async def test_failing_leaves_the_source_and_tells_the_reader() -> None:
     assert now() == pytest.approx(0, abs=ROUNDING_S)
 
 
+@pytest.mark.parametrize(("gap_s", "stalled"), [(4.0, True), (500.0, False)])
+@in_virtual_time
+async def test_a_source_that_has_stalled_is_told_so_when_it_is_left(gap_s: float, stalled: bool) -> None:
+    stream, generation = make_stream(gap_s=gap_s)
+    writer = Writer(stream)
+    generation.say("a")
+    await writer.task
+    stream.leave()
+    assert writer.events[-1] == Failed(Failure(Code.TIMEOUT), 1)
+    assert generation.left
+    assert generation.stalled is stalled
+
+
 @in_virtual_time
 async def test_the_first_end_is_the_one_that_counts() -> None:
     stream, generation = make_stream()

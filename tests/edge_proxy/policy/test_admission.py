@@ -30,7 +30,7 @@ def test_what_was_left_open_is_filled_in_and_nothing_else() -> None:
 @pytest.mark.parametrize("interval_s", [0.0, 1.0])
 def test_what_was_asked_for_is_kept(interval_s: float) -> None:
     asked = GenerationRequest(
-        prompt="x", timeout_s=600.0, first_token_timeout_s=1.0, gap_timeout_s=2.0, batch_interval_s=interval_s
+        prompt="x", timeout_s=600.0, first_token_timeout_s=61.0, gap_timeout_s=31.0, batch_interval_s=interval_s
     )
     assert make_admission().admit(asked) == asked
 
@@ -77,3 +77,18 @@ def test_while_draining_everyone_is_refused() -> None:
     assert admission.streams == 1
     admission.release()
     assert admission.streams == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "impatient"),
+    [
+        ({}, False),
+        ({"timeout_s": 119.0}, True),
+        ({"first_token_timeout_s": 59.0}, True),
+        ({"gap_timeout_s": 29.0}, True),
+        ({"timeout_s": 120.0, "first_token_timeout_s": 61.0, "gap_timeout_s": 31.0}, False),
+    ],
+)
+def test_who_bears_less_than_the_edge_itself_is_impatient(asked: dict[str, Any], impatient: bool) -> None:
+    granted = make_admission().admit(GenerationRequest(prompt="x", **asked))
+    assert granted.impatient is impatient

@@ -3,7 +3,8 @@
 import asyncio
 
 from edge_proxy.core.errors import Code, Failure
-from edge_proxy.upstream.link import Answered, LinkTimers, WorkerLink
+from edge_proxy.upstream.exchange import Answered
+from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from edge_proxy.upstream.reading import MAX_MOVES, Reading
 from protos import inference_pb2 as pb
 from tests.edge_proxy.upstream.readers import NotingReader, eventually
@@ -24,7 +25,7 @@ class Source:
     def resume(self) -> None:
         self.told.append("resume")
 
-    def leave(self) -> None:
+    def leave(self, *, stalled: bool = False) -> None:
         self.told.append("leave")
 
 
