@@ -47,10 +47,17 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def _security(settings: Settings) -> Security | None:
-    """How workers are recognised, and the edge by them; None: by nothing."""
+def _workers(settings: Settings) -> Workers:
+    """The workers, and how they are recognised, and the edge by them."""
+    timers = LinkTimers(
+        connect_s=settings.worker_connect_timeout_s,
+        silence_s=settings.worker_silence_timeout_s,
+        answer_s=settings.worker_answer_timeout_s,
+    )
     ca, cert, key = settings.worker_tls_ca, settings.worker_tls_cert, settings.worker_tls_key
-    return Security(settings.worker_tls_name, ca, cert, key) if ca and cert and key else None
+    security = Security(settings.worker_tls_name, ca, cert, key) if ca and cert and key else None
+    connect = partial(make_channel, security=security)
+    return Workers(settings.workers, timers, resolve_interval_s=settings.resolve_interval_s, connect=connect)
 
 
 class Edge:
@@ -59,17 +66,7 @@ class Edge:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._leaving = False
-        timers = LinkTimers(
-            connect_s=settings.worker_connect_timeout_s,
-            silence_s=settings.worker_silence_timeout_s,
-            answer_s=settings.worker_answer_timeout_s,
-        )
-        self._workers = Workers(
-            settings.workers,
-            timers,
-            resolve_interval_s=settings.resolve_interval_s,
-            connect=partial(make_channel, security=_security(settings)),
-        )
+        self._workers = _workers(settings)
         terms = Terms(
             max_streams=settings.max_streams,
             timeout_s=settings.generation_timeout_s,
