@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down certs wheels test test-cluster prove golden check format bench bench-quick bench-core stubs docs lock clean
+.PHONY: help run up down certs sbom audit wheels test test-cluster prove golden check format bench bench-quick bench-core stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -20,6 +20,12 @@ down:  ## Stop that cluster, and leave nothing of it
 
 certs: .venv/dev  ## Make an authority and certificates for this machine in certs/
 	$(BIN)/python scripts/make_certs.py
+
+sbom: .venv/bin/python  ## Write sbom.json, the packages of the images as CycloneDX
+	$(BIN)/python scripts/make_sbom.py
+
+audit: .venv/dev  ## Ask PyPI whether a package of the images is known to be vulnerable; needs a network
+	$(BIN)/python -m uv tool run pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt
 
 wheels: .venv/bin/python  ## Put the packages of the images into deploy/wheels, for builds that can not reach PyPI
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
