@@ -11,10 +11,10 @@ from typing import Any, cast
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.core.reader import Source
 from edge_proxy.dialects.native import NativeEncoder
-from edge_proxy.downstream.connection import Wire
 from edge_proxy.downstream.pump import Pump
 from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
+from edge_proxy.downstream.wire import Wire
 from edge_proxy.upstream.exchange import Exchange, Route
 from edge_proxy.upstream.said import Said
 from inference_worker.engines.script import Options

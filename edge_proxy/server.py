@@ -16,7 +16,9 @@ import uvicorn
 
 from edge_proxy.app import Edge
 from edge_proxy.departure import Departing, Departure, Patience
+from edge_proxy.descriptors import make_room
 from edge_proxy.downstream.connection import Connection
+from edge_proxy.downstream.guard import ClientTerms
 from edge_proxy.downstream.websocket_connection import SocketConnection
 from edge_proxy.settings import Settings
 from edge_proxy.tls import Renewing
@@ -24,6 +26,10 @@ from edge_proxy.tls import Renewing
 log = logging.getLogger(__name__)
 
 BACKLOG = 512
+# What the kernel holds for one client that does not read, before anything piles up here (Linux doubles it). Left to
+# itself it would hold megabytes, and a stuck client would go unnoticed for as long as it takes to fill them.
+SEND_BUFFER_BYTES = 65_536
+SPARE_CONNECTIONS = 1000  # beyond those with a stream: idle ones, and probes
 CUT = 0.75  # of uvicorn's time for a stop: who has not taken the end by then is cut off, before uvicorn cancels tasks
 
 
@@ -92,8 +98,19 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=shared)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)  # connections inherit it
     listener.setblocking(False)
     return listener
+
+
+def client_terms(settings: Settings) -> ClientTerms:
+    """What clients are held to; no more connections than this process may have files open."""
+    return ClientTerms(
+        slow_reader_timeout_s=settings.slow_reader_timeout_s,
+        head_timeout_s=settings.head_timeout_s,
+        body_timeout_s=settings.body_timeout_s,
+        max_connections=make_room(settings.max_connections or settings.max_streams + SPARE_CONNECTIONS),
+    )
 
 
 async def serve(settings: Settings) -> None:
@@ -104,11 +121,11 @@ async def serve(settings: Settings) -> None:
     """
     secure = Renewing(settings.tls_cert, settings.tls_key).context if settings.tls_cert and settings.tls_key else None
     listener = bind(settings.host, settings.port, shared=settings.processes > 1)
-    edge = Edge(settings)
+    edge, terms = Edge(settings), client_terms(settings)
     config = uvicorn.Config(
         edge.app,
-        http=Connection,
-        ws=SocketConnection,
+        http=Connection.under(terms),
+        ws=SocketConnection.under(terms),
         ws_max_size=settings.max_body_bytes,
         ws_per_message_deflate=False,  # it holds text back to compress it, and takes some 50 KB a socket
         lifespan="on",

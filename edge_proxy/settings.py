@@ -57,6 +57,14 @@ class Settings(BaseSettings):
     )
     max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
+    max_connections: int = Field(
+        0, ge=0, description="Connections at once, of one process; more are turned away. 0: 1,000 more than streams."
+    )
+    head_timeout_s: float = Field(10, gt=0, description="A client must send the head of a request within so long.")
+    body_timeout_s: float = Field(10, gt=0, description="And its body within so long of the head.")
+    slow_reader_timeout_s: float = Field(
+        20, gt=0, description="A client that leaves what is written unread for so long is cut off."
+    )
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
     worker_tls_ca: FilePath | None = Field(
         None, description="mTLS to workers: who signs their certificates, a PEM file."

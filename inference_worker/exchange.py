@@ -73,10 +73,14 @@ class Exchange:
         registry: Where generations are joined and left.
         wake: Called with whether it is urgent, when there is something for a frame.
         slot_s: Streams that are due within the same so many seconds share a frame.
+        grace_s: What was read to its end, or when the call broke, is kept so long: frames on the way may be lost.
     """
 
-    def __init__(self, registry: Registry, wake: Callable[[bool], None], *, slot_s: float) -> None:
+    def __init__(
+        self, registry: Registry, wake: Callable[[bool], None], *, slot_s: float, grace_s: float = 0.0
+    ) -> None:
         self._registry = registry
+        self._grace_s = grace_s
         self._wake = wake
         self._streams: dict[int, Stream] = {}
         self._ready: list[Stream] = []
@@ -114,11 +118,9 @@ class Exchange:
         self._answers.append(pb.Refused(stream=number, status=status(failed)))
         self._wake(True)
 
-    def detach(self, number: int, *, grace_s: float = 0.0) -> None:
+    def detach(self, number: int) -> None:
         """The edge's reader has left. A number that is not there has just ended: nothing to do."""
-        stream = self._streams.pop(number, None)
-        if stream:
-            self._registry.leave(stream.generation, stream.moved, grace_s=grace_s)
+        self._leave(number, 0.0)
 
     def pause(self, number: int) -> None:
         """Send no text of that stream."""
@@ -137,10 +139,10 @@ class Exchange:
         if number in self._streams:
             self._registry.cancel(self._streams[number].generation.id)
 
-    def close(self, *, grace_s: float) -> None:
-        """The call has ended: its readers are away, and may come back within so long."""
+    def close(self) -> None:
+        """The call has ended: its readers are away, and may come back."""
         for number in tuple(self._streams):
-            self.detach(number, grace_s=grace_s)
+            self._leave(number, self._grace_s)
 
     def ready(self, stream: Stream) -> None:
         """That stream has news."""
@@ -185,7 +187,12 @@ class Exchange:
             self._ready.append(stream)  # for the rest, which did not fit
         elif log.ending is not None:
             draft.add_ending(stream.number, log.ending)
-            self.detach(stream.number)
+            self._leave(stream.number, self._grace_s)
+
+    def _leave(self, number: int, grace_s: float) -> None:
+        stream = self._streams.pop(number, None)
+        if stream:
+            self._registry.leave(stream.generation, stream.moved, grace_s=grace_s)
 
     def _schedule(self, stream: Stream, now: float) -> None:
         """Look at it again one interval later, on a steady beat: a model that speaks will have spoken."""

@@ -32,7 +32,7 @@ class Rhythm:
 
     tick_s: float  # text that is not urgent is gathered for up to so long
     heartbeat_s: float  # a frame goes out at least so often, and the worker's load with it
-    reattach_window_s: float = 0.0  # what a broken call was reading waits so long for its edge
+    reattach_window_s: float = 0.0  # what a broken call was reading, or had just read, waits so long for its edge
 
 
 class ExchangeCall:
@@ -41,7 +41,8 @@ class ExchangeCall:
     def __init__(self, registry: Registry, rhythm: Rhythm) -> None:
         self._registry = registry
         self._rhythm = rhythm
-        self._exchange = Exchange(registry, self._wake, slot_s=rhythm.tick_s or LEAST_TICK_S)
+        slot_s, grace_s = rhythm.tick_s or LEAST_TICK_S, rhythm.reattach_window_s
+        self._exchange = Exchange(registry, self._wake, slot_s=slot_s, grace_s=grace_s)
         self._due = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0  # uvloop's handle for what is due at once does not know its time
@@ -64,7 +65,7 @@ class ExchangeCall:
                 task.cancel()
             if self._timer:
                 self._timer.cancel()
-            self._exchange.close(grace_s=self._rhythm.reattach_window_s)
+            self._exchange.close()
 
     def load(self) -> pb.Load:
         """How busy the worker is."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from edge_proxy.core.events import Delta, Event
 from edge_proxy.dialects.base import Encoder
-from edge_proxy.downstream.connection import Wire
 from edge_proxy.downstream.stream import Stream
+from edge_proxy.downstream.wire import Wire
 
 
 class Pump:

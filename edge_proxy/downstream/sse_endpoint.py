@@ -10,11 +10,11 @@ from starlette.types import Scope, Send
 
 from edge_proxy.core.events import Finished
 from edge_proxy.dialects.base import Dialect, Encoder
-from edge_proxy.downstream.connection import Wire
 from edge_proxy.downstream.generation_response import GenerationResponse
 from edge_proxy.downstream.opening import Opening
 from edge_proxy.downstream.pump import Pump, encode
 from edge_proxy.downstream.stream import Stream
+from edge_proxy.downstream.wire import Wire
 
 
 class SSEResponse(GenerationResponse):

@@ -17,7 +17,9 @@ from edge_proxy.core.pacer import ROUNDING_S, Pacer
 from edge_proxy.core.reader import Source
 from edge_proxy.downstream.ticker import Ticker
 
-PAUSE_CHARS = 16_384  # held for a client that does not take it: then the worker is told to pause
+# Held for a client that does not take it: then the worker is told to pause. Twice so much may wait, half of it as JSON,
+# where a character has twelve bytes at most: with the rest some 160 KiB, and what is under way comes on top.
+PAUSE_CHARS = 8_192
 
 
 class Listener(Protocol):

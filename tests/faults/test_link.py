@@ -64,6 +64,21 @@ async def test_a_connection_that_breaks_before_the_first_token_is_not_noticed() 
         assert_whole(clients, 10 * await undisturbed(edge, [request]))
 
 
+async def test_an_ending_that_is_lost_with_its_connection_is_told_again() -> None:
+    """All of it has been generated and sent: nothing of that may be asked of another worker, and there is none."""
+    request = scripted(1, 20)
+    async with relayed() as (edge, worker, relay):
+        texts = await undisturbed(edge, [request])
+        client = await (await Client(request).begin(edge)).read_past(5)
+        relay.manners.open.clear()
+        async with WorkerProbe(worker) as probe:
+            await probe.wait_for_running(0, limit_s=5)
+        relay.cut()
+        relay.manners.open.set()
+        await client.read_to_end()
+    assert_whole([client], texts)
+
+
 async def seen_from(latency_s: float) -> tuple[float, Client]:
     """A whole stream at that distance, and when it began."""
     async with relayed(latency_s=latency_s) as (edge, _, _):

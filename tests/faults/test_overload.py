@@ -178,8 +178,8 @@ async def test_overload_of_one_worker_sends_streams_to_the_one_with_room() -> No
         endless = {"prompt": "x", "engine_options": {"tokens": 10_000}}
         streams = [await Exchange.post(edge, endless) for edge in [one] * 4 + [other] * 6]
         owners = [stream.headers.get("x-generation-id", "").partition("-")[0] for stream in streams]
-        expected = ["small"] + ["big"] * 6 + [""] * 3
-        assert owners == expected, "the other edge knows at once which worker the one has filled"
+        assert sorted(owners[:2]) == ["big", "small"], "both are empty at first, and chance decides"
+        assert owners[2:] == ["big"] * 5 + [""] * 3, "the other edge knows at once which worker the one has filled"
         for stream in streams:
             stream.close()
 

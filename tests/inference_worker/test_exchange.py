@@ -187,7 +187,7 @@ async def test_commands_for_a_stream_that_has_just_ended_do_nothing() -> None:
 async def test_when_the_call_ends_all_its_readers_leave() -> None:
     bench = Bench()
     generations = [await bench.read(number) for number in (1, 2)]
-    bench.exchange.close(grace_s=0)
+    bench.exchange.close()
     assert [generation.readers for generation in generations] == [0, 0]
     await eventually(lambda: bench.registry.running == 0)
 

@@ -161,3 +161,19 @@ async def test_all_of_it_has_been_read_is_an_answer_of_its_own() -> None:
         await edge.ended(2)
         assert edge.text(2) == ""
         assert (await edge.refused(3)).code == Code.FAILED_PRECONDITION
+
+
+@in_virtual_time
+async def test_what_has_ended_is_there_for_a_moment_because_its_last_frame_may_be_lost() -> None:
+    registry = make_registry()
+    async with on_a_call(registry, PATIENT) as edge:
+        edge.send(open_(1))
+        generation_id = (await edge.opened(1)).generation_id
+        await edge.ended(1)
+    async with on_a_call(registry, PATIENT) as edge:
+        await asyncio.sleep(2.9)
+        assert registry.has(generation_id)
+        edge.send(attach(2, generation_id, 1))
+        assert (await edge.ended(2)).finished.finish_reason == "stop"
+        await asyncio.sleep(3.1)
+        assert not registry.has(generation_id)

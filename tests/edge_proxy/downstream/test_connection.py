@@ -1,4 +1,4 @@
-"""The connection's short way out for the body of a stream."""
+"""The guarded connection: what it takes, what it refuses, and when. Real clients do the same in `tests/faults`."""
 
 import asyncio
 from typing import Any
@@ -11,6 +11,7 @@ from edge_proxy.core.errors import Code
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.dialects.native import NativeEncoder
 from edge_proxy.downstream.connection import MAX_HEAD_BYTES, Connection
+from edge_proxy.downstream.guard import ClientTerms
 from edge_proxy.downstream.pump import Pump
 from edge_proxy.downstream.stream import Stream
 from tests.edge_proxy.downstream.hand_ticker import HandTicker
@@ -39,11 +40,18 @@ class Transport(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.written += data
 
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        assert high == 0
 
-def make_connection() -> tuple[Connection, Transport]:
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+
+def make_connection(terms: ClientTerms | None = None, state: ServerState | None = None) -> tuple[Connection, Transport]:
     config = Config(lambda: None, log_config=None)
     config.load()
-    connection = Connection(config=config, server_state=ServerState(), app_state={"of": "the app"})
+    kind = Connection.under(terms or ClientTerms())
+    connection = kind(config=config, server_state=state or ServerState(), app_state={"of": "the app"})
     transport = Transport()
     connection.connection_made(transport)
     return connection, transport
@@ -60,13 +68,10 @@ async def test_a_request_finds_its_wire_in_the_state() -> None:
 
 async def test_it_says_when_the_client_takes_bytes_again() -> None:
     connection, _ = make_connection()
-    told: list[bool] = []
-    connection.wire.watchers.append(told.append)
     connection.pause_writing()
     assert not connection.wire.free
     connection.resume_writing()
     assert connection.wire.free
-    assert told == [False, True]
 
 
 async def test_nothing_is_written_to_a_connection_that_is_lost() -> None:
@@ -106,7 +111,9 @@ def answer(*reads: bytes) -> bytes:
     [
         pytest.param([HEAD + b"X: " + b"x" * MAX_HEAD_BYTES], id="one field that does not end"),
         pytest.param([HEAD + b"X: " + b"x" * MAX_HEAD_BYTES + b"\r\n\r\n"], id="one field in one read"),
+        pytest.param([HEAD + b"X: " + b" " * MAX_HEAD_BYTES + b"\r\n\r\n"], id="spaces that nobody needs"),
         pytest.param([HEAD + b"X: y\r\n" * 8192], id="many fields"),
+        pytest.param([HEAD + b"X: y\r\n" * 128 + b"\r\n"], id="fields that are small and many"),
         pytest.param([HEAD, b"X: ", *[b"x" * 100] * 200], id="slowly"),
         pytest.param([b"GET /" + b"x" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: x\r\n\r\n"], id="a long target"),
         pytest.param([b"GET / HTTP/1.1\r\n\r\n"], id="no Host"),
@@ -123,8 +130,9 @@ def answer(*reads: bytes) -> bytes:
         ),
     ],
 )
-async def test_a_malformed_head_is_refused_at_once(reads: list[bytes]) -> None:
+async def test_a_malformed_head_is_refused_at_once_however_it_is_cut(reads: list[bytes]) -> None:
     assert answer(*reads) == b"HTTP/1.1 400 Bad Request"
+    assert answer(*[bytes([byte]) for byte in b"".join(reads)]) == b"HTTP/1.1 400 Bad Request"
 
 
 @pytest.mark.parametrize(
@@ -133,8 +141,34 @@ async def test_a_malformed_head_is_refused_at_once(reads: list[bytes]) -> None:
         pytest.param([HEAD + b"X: " + b"x" * (MAX_HEAD_BYTES - 100) + b"\r\n\r\n"], id="long but not too long"),
         pytest.param([b"GET / HTTP/1.0\r\n\r\n"], id="an old client without a Host"),
         pytest.param([b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n" + b"x" * 99999], id="a long body"),
+        pytest.param([b"\r\n" * 100 + HEAD + b"\r\n"], id="blank lines before"),
         pytest.param([HEAD + b"\r\n" + HEAD + b"\r\n"] * 400, id="many requests on one connection"),
     ],
 )
 async def test_other_heads_are_not(reads: list[bytes]) -> None:
     assert answer(*reads) == b""
+    assert answer(*[bytes([byte]) for byte in b"".join(reads)]) == b""
+
+
+async def test_one_connection_too_many_is_turned_away_at_once_and_the_others_stay() -> None:
+    terms, state = ClientTerms(max_connections=2), ServerState()
+    transports = [make_connection(terms, state)[1] for _ in range(3)]
+    assert [transport.closed for transport in transports] == [False, False, True]
+    head, _, body = transports[2].written.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n")
+    assert body == b"Too many connections."
+
+
+async def test_a_place_is_free_again_when_its_connection_is_lost() -> None:
+    terms, state = ClientTerms(max_connections=1), ServerState()
+    connection, _ = make_connection(terms, state)
+    connection.connection_lost(None)
+    assert not make_connection(terms, state)[1].closed
+
+
+async def test_a_connection_that_is_lost_leaves_no_timer() -> None:
+    connection, transport = make_connection(ClientTerms(head_timeout_s=0))
+    connection.connection_lost(OSError())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not transport.closed

@@ -8,9 +8,9 @@ from edge_proxy.core.errors import Code
 from edge_proxy.core.events import ANSWER, Channel, Delta, Event, Label, Ping
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.dialects.native import NativeEncoder
-from edge_proxy.downstream.connection import Wire
 from edge_proxy.downstream.pump import Pump, encode
 from edge_proxy.downstream.stream import Stream
+from edge_proxy.downstream.wire import Wire
 from tests.edge_proxy.downstream.hand_ticker import HandTicker
 from tests.edge_proxy.downstream.played_upstream import STOP
 from tests.support.virtual_time import settle
