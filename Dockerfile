@@ -38,7 +38,7 @@ RUN python -m compileall -q .
 USER 10001:10001
 ENV WORKER_HOST=0.0.0.0
 EXPOSE 50051
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "inference_worker", "health"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 CMD ["python", "-m", "inference_worker", "health"]
 ENTRYPOINT ["python", "-m", "inference_worker"]
 
 FROM runtime AS edge_proxy
@@ -49,5 +49,5 @@ RUN python -m compileall -q .
 USER 10001:10001
 ENV EDGE_HOST=0.0.0.0
 EXPOSE 8080
-HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 CMD ["python", "-m", "edge_proxy", "health"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=15s --retries=3 CMD ["python", "-m", "edge_proxy", "health"]
 ENTRYPOINT ["python", "-m", "edge_proxy", "serve"]

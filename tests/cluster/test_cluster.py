@@ -130,12 +130,17 @@ def test_a_container_has_no_rights_and_no_build_tools(cluster: Cluster, told: st
 
 
 async def test_every_health_check_passes(cluster: Cluster, told: str) -> None:
-    def unhealthy() -> list[str]:
-        found = [each for service in (*OURS, "valkey") for each in cluster.containers(service)]
-        assert len(found) == 6
-        return [each["Name"] for each in found if each["State"]["Health"]["Status"] != "healthy"]
+    health: dict[str, Any] = {}
 
-    await until(lambda: not unhealthy(), "all are healthy")
+    def all_healthy() -> bool:
+        found = [each for service in (*OURS, "valkey") for each in cluster.containers(service)]
+        health.update({each["Name"]: each["State"]["Health"] for each in found})
+        return len(found) == 6 and all(each["Status"] == "healthy" for each in health.values())
+
+    try:
+        await until(all_healthy, "all are healthy")
+    except AssertionError:
+        raise AssertionError(health) from None
 
 
 def test_prometheus_is_ready(cluster: Cluster, told: str) -> None:
