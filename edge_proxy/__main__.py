@@ -1,4 +1,4 @@
-"""`python -m edge_proxy serve` runs an edge; `chat`, `models`, `check` and `health` ask one. Each has its `--help`."""
+"""`python -m edge_proxy serve` runs an edge; `chat`, `models`, `check`, `health` ask one; `keys` makes API keys."""
 
 import sys
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
+from edge_proxy.access.keys_command import run_keys
 from edge_proxy.client.commands import COMMANDS
 from edge_proxy.health import ask
 from edge_proxy.process import configure_logs, run
@@ -13,6 +14,7 @@ from edge_proxy.processes import Family
 from edge_proxy.settings import Settings
 
 USAGE = """usage: python -m edge_proxy serve [settings]      run an edge
+       python -m edge_proxy keys new NAME        make an API key, and the line that it is stored by
        python -m edge_proxy chat [prompt]        show an answer as it comes; without a prompt, a conversation
        python -m edge_proxy models               list the models that an edge serves
        python -m edge_proxy check [URL]          see whether something on the way to an edge buffers its streams
@@ -28,6 +30,8 @@ def main() -> int:
     command, *rest = sys.argv[1:] or [""]
     if command in ("serve", "health"):
         return _with_settings(_serve if command == "serve" else _ask, rest)
+    if command == "keys":
+        return run_keys(rest)
     if command in COMMANDS:
         return COMMANDS[command](rest)
     print(USAGE, file=sys.stdout if command in ("-h", "--help") else sys.stderr)
@@ -38,9 +42,7 @@ def _with_settings(do: Callable[[Settings], int], arguments: list[str]) -> int:
     try:
         settings = CliApp.run(Settings, cli_args=arguments)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "_".join(["EDGE", *map(str, first["loc"])]).upper()
-        return _complain(f"{name}: {first['msg'].removeprefix('Value error, ')} (given: {first['input']!r:.100})", 2)
+        return _complain(_said(error), 2)
     except SettingsError as error:
         return _complain(str(error), 2)
     return do(settings)
@@ -57,6 +59,16 @@ def _serve(settings: Settings) -> int:
 def _ask(settings: Settings) -> int:
     complaint = ask(settings.host, settings.port, secure=settings.tls_cert is not None)
     return _complain(complaint, 1) if complaint else 0
+
+
+def _said(error: ValidationError) -> str:
+    """What is wrong first, and what was given; but not where that is all settings, keys among them."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    name = "_".join(["EDGE", *map(str, first["loc"])]).upper()
+    return f"{name}: {message} (given: {first['input']!r:.100})"
 
 
 def _run(settings: Settings) -> None:

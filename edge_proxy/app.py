@@ -1,5 +1,6 @@
 """Puts the edge together from its settings. The one place where its parts meet."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -9,10 +10,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
+from edge_proxy.access.tickets import LIFE_S
 from edge_proxy.core.errors import Code
 from edge_proxy.core.lateness import Lateness
 from edge_proxy.core.stretch import Stretch
+from edge_proxy.downstream.ask_routes import PATH as ASK_PATH
 from edge_proxy.downstream.ask_routes import add_ask_routes
+from edge_proxy.downstream.native_routes import PATH as NATIVE_PATH
 from edge_proxy.downstream.native_routes import add_native_routes, add_stop_route
 from edge_proxy.downstream.openai_routes import add_openai_routes
 from edge_proxy.downstream.operations import add_operations_routes
@@ -21,8 +25,10 @@ from edge_proxy.downstream.request_id import RequestIdMiddleware
 from edge_proxy.downstream.shortcut import with_shortcut
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import Ticker
+from edge_proxy.downstream.ticket_routes import add_ticket_routes
 from edge_proxy.downstream.websocket_endpoint import PATH as WEBSOCKET_PATH
 from edge_proxy.downstream.websocket_endpoint import WebSocketEndpoint
+from edge_proxy.entrance import Entrance
 from edge_proxy.memory import Tidying
 from edge_proxy.policy.admission import Admission, Terms
 from edge_proxy.probe import Probe
@@ -31,24 +37,26 @@ from edge_proxy.upstream.channel import Security, make_channel
 from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
 
+TICKET_PATHS = (NATIVE_PATH, ASK_PATH, WEBSOCKET_PATH)  # what a browser opens without headers of the page's
 EXPOSED_HEADERS = ("X-Request-ID", "X-Generation-ID", "Retry-After", "x-should-retry")
 
 
-def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+def _with_cors(app: ASGIApp, origins: Sequence[str], *, credentials: bool) -> ASGIApp:
     """The app, for pages of these origins, too."""
     if not origins:
         return app
     return CORSMiddleware(
         app,
         allow_origins=origins,
+        allow_credentials=credentials,
         allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-Request-ID"],
         expose_headers=EXPOSED_HEADERS,
     )
 
 
-def _workers(settings: Settings) -> Workers:
-    """The workers, and how they are recognised, and the edge by them."""
+def _make_workers(settings: Settings) -> Workers:
+    """How workers are recognised, and the edge by them, too."""
     timers = LinkTimers(
         connect_s=settings.worker_connect_timeout_s,
         silence_s=settings.worker_silence_timeout_s,
@@ -66,7 +74,7 @@ class Edge:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._leaving = False
-        self._workers = _workers(settings)
+        self._workers = _make_workers(settings)
         terms = Terms(
             max_streams=settings.max_streams,
             timeout_s=settings.generation_timeout_s,
@@ -95,9 +103,14 @@ class Edge:
             max_streams=settings.max_socket_streams,
             resume_window_s=settings.resume_window_s,
         )
+        self._entrance = Entrance(settings)
         self.api = self._make_api()
-        # Around FastAPI's own outermost layer, so that they hold for its answer to what nobody has foreseen, too.
-        self.app: ASGIApp = RequestIdMiddleware(_with_cors(with_shortcut(self.api), settings.cors_origins))
+        # Around FastAPI's own outermost layer, so that they hold for its answer to what nobody has foreseen, too. Who
+        # asks is asked within CORS, for a page is to read that it is refused, and a preflight carries no key.
+        asked = self._entrance.before(with_shortcut(self.api), ticket_paths=TICKET_PATHS)
+        self.app: ASGIApp = RequestIdMiddleware(
+            _with_cors(asked, settings.cors_origins, credentials=settings.cors_credentials)
+        )
 
     @property
     def streams(self) -> int:
@@ -135,6 +148,7 @@ class Edge:
         add_openai_routes(
             app, self._streams, models=lambda: self._workers.models, max_body_bytes=settings.max_body_bytes
         )
+        add_ticket_routes(app, issue=self._entrance.issue, life_s=LIFE_S)
         app.router.routes.append(WebSocketRoute(WEBSOCKET_PATH, self._sockets))
         add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._leaving)
         return app
@@ -142,15 +156,18 @@ class Edge:
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         self._workers.start()
+        watching = asyncio.create_task(self._entrance.watch())
         probe = Probe(self._look)
         probe.start()
         try:
             yield
         finally:
             probe.stop()
+            watching.cancel()
             await self._workers.stop()
 
     def _look(self, *, busy: float, lag_s: float) -> None:
         self._admission.late = self._lateness.look(lag_s=lag_s)
         self._workers.stretch(self._stretch.look(busy=busy, lag_s=lag_s))
         self._tidying.look(open_now=self._admission.streams)
+        self._entrance.look(self._streams.recheck, self._sockets.recheck)

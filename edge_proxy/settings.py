@@ -1,17 +1,26 @@
 """The edge's settings: environment variables `EDGE_*`, or flags of the same names."""
 
+import importlib.util
 import ipaddress
-from typing import Annotated
+import re
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field, FilePath, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from edge_proxy.tls import check_authority, load
+from edge_proxy.access.key_ring import KeyRing
+from edge_proxy.core.caller import Limits
+from edge_proxy.tls_settings import TlsSettings
 
 Names = Annotated[list[str], NoDecode]
+Pairs = Annotated[dict[str, int], NoDecode]
+ORIGIN = re.compile(
+    r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?"
+)  # as browsers write it: lower case, no path
 
 
-class Settings(BaseSettings):
+class Settings(TlsSettings):
     """Serve the streams of inference workers to HTTP clients."""
 
     model_config = SettingsConfigDict(
@@ -24,15 +33,13 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    tls_cert: FilePath | None = Field(
-        None, description="HTTPS: the edge's certificate, a PEM file. It is taken anew when the file changes."
-    )
-    tls_key: FilePath | None = Field(None, validate_default=True, description="The certificate's key.")
     docs: bool | None = Field(
         None, description="Serve /docs, /redoc and /openapi.json. Not given: only where the address is loopback."
     )
     processes: int = Field(1, ge=1, le=256, description="Processes that share the port, each an edge by itself.")
-    workers: Names = Field(["127.0.0.1:50051"], description="Addresses of the workers, comma-separated.")
+    workers: Names = Field(
+        ["127.0.0.1:50051"], description="Workers as host:port, comma-separated; of a name, all its addresses."
+    )
     resolve_interval_s: float = Field(5, gt=0, le=3600, description="Names of workers are looked up so often.")
     batch_interval_ms: float = Field(50, ge=0, le=1000, description="One event per so long, for each stream.")
     max_batch_stretch: float = Field(
@@ -57,6 +64,34 @@ class Settings(BaseSettings):
     )
     max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
+    api_keys: str = Field(
+        "",
+        repr=False,
+        description="API keys, one line each, as `python -m edge_proxy keys new` prints it. "
+        "Without keys anyone may use the edge, and it listens on loopback only.",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="A file of more such lines. It is read again when it changes; a line that is gone is revoked."
+    )
+    jwt_issuer: str = Field("", description="Take this issuer's JSON Web Tokens, too: what their `iss` is.")
+    jwt_audience: str = Field("", description="What the `aud` of such a token must be, or name.")
+    jwks_url: str = Field(
+        "",
+        pattern=r"^($|https://|http://(localhost|127\.[0-9.]+|\[::1\])([:/]|$))",
+        description="Where the issuer's public keys are; https, but for this machine's own.",
+    )
+    jwt_limits: Pairs = Field(
+        {}, description="Limits of each `sub`, such as streams=4,requests_per_minute=60; the names are those of keys."
+    )
+    auth_cookie: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_-]{0,64}$",
+        description="A cookie of this name may bring a key or token, from the edge's own pages and those of "
+        "`EDGE_CORS_ORIGINS`.",
+    )
+    allow_anonymous: bool = Field(
+        False, description="Without keys, listen on other addresses than loopback all the same, for whoever comes."
+    )
     max_connections: int = Field(
         0, ge=0, description="Connections at once, of one process; more are turned away. 0: 1,000 more than streams."
     )
@@ -66,14 +101,7 @@ class Settings(BaseSettings):
         20, gt=0, description="A client that leaves what is written unread for so long is cut off."
     )
     cors_origins: Names = Field([], description="Origins whose pages may use this edge, comma-separated.")
-    worker_tls_ca: FilePath | None = Field(
-        None, description="mTLS to workers: who signs their certificates, a PEM file."
-    )
-    worker_tls_cert: FilePath | None = Field(None, description="The certificate that the edge shows to workers.")
-    worker_tls_key: FilePath | None = Field(None, validate_default=True, description="That certificate's key.")
-    worker_tls_name: str = Field(
-        "inference-worker", min_length=1, description="Every worker's certificate must be for this name."
-    )
+    cors_credentials: bool = Field(False, description="Those pages' requests may bring cookies.")
     worker_connect_timeout_s: float = Field(2, gt=0, description="A worker that does not say hello is tried again.")
     worker_silence_timeout_s: float = Field(12, gt=0, description="A worker without any frame is lost.")
     worker_answer_timeout_s: float = Field(10, gt=0, description="A worker must take on a generation, or refuse it.")
@@ -91,31 +119,75 @@ class Settings(BaseSettings):
         2, ge=1, le=3600, description="When it ends, clients have so long to take what is left for them."
     )
 
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether who comes must say who it is."""
+        return bool(self.api_keys.strip() or self.api_keys_file or self.jwt_issuer)
+
+    @model_validator(mode="after")
+    def _keys_are_right(self) -> Self:
+        try:
+            KeyRing(self.api_keys, self.api_keys_file)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"the API keys can not be read: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _not_open_to_all_by_mistake(self) -> Self:
+        if not (self.asks_for_keys or self.allow_anonymous or _is_loopback(self.host)):
+            raise ValueError(
+                f"EDGE_HOST is {self.host}, which others can reach, and there are no keys. Set EDGE_API_KEYS_FILE or "
+                "EDGE_API_KEYS; or EDGE_ALLOW_ANONYMOUS=true, if whoever reaches this address may use it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _an_issuer_is_whole(self) -> Self:
+        given = [bool(self.jwt_issuer), bool(self.jwt_audience), bool(self.jwks_url)]
+        if any(given) and not all(given):
+            raise ValueError("EDGE_JWT_ISSUER, EDGE_JWT_AUDIENCE and EDGE_JWKS_URL are needed together")
+        if self.jwt_issuer and importlib.util.find_spec("jwt") is None:
+            raise ValueError("EDGE_JWT_ISSUER needs PyJWT: install token-relay[jwt]")
+        return self
+
+    @model_validator(mode="after")
+    def _pages_are_named(self) -> Self:
+        if "*" in self.cors_origins and (self.cors_credentials or self.auth_cookie):
+            raise ValueError(
+                "EDGE_CORS_ORIGINS is *, so that any page could act for whoever is logged in: "
+                "with EDGE_CORS_CREDENTIALS or EDGE_AUTH_COOKIE, list the origins"
+            )
+        return self
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_origins(cls, value: list[str]) -> list[str]:
+        for origin in value:
+            if origin != "*" and not ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin[:100]!r} is no origin: write https://app.example, in lower case, without a path"
+                )
+        return value
+
+    @field_validator("jwt_limits", mode="before")
+    @classmethod
+    def _split_pairs(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [item.partition("=") for item in value.split(",") if item.strip()]
+        return {name.strip(): given.strip() for name, _, given in pairs}
+
+    @field_validator("jwt_limits")
+    @classmethod
+    def _known_limits(cls, value: dict[str, int]) -> dict[str, int]:
+        if set(value) - set(Limits.__dataclass_fields__) or any(limit < 0 for limit in value.values()):
+            raise ValueError(f"the limits are {', '.join(Limits.__dataclass_fields__)}, each 0 or more")
+        return value
+
     @field_validator("workers", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
-
-    @field_validator("tls_key")
-    @classmethod
-    def _with_its_certificate(cls, key: FilePath | None, info: ValidationInfo) -> FilePath | None:
-        cert = info.data.get("tls_cert")
-        if cert and key:
-            load(cert, key)
-        elif cert or key:
-            raise ValueError("EDGE_TLS_CERT and EDGE_TLS_KEY are given together, or neither")
-        return key
-
-    @field_validator("worker_tls_key")
-    @classmethod
-    def _with_all_for_workers(cls, key: FilePath | None, info: ValidationInfo) -> FilePath | None:
-        ca, cert = info.data.get("worker_tls_ca"), info.data.get("worker_tls_cert")
-        if ca and cert and key:
-            check_authority(ca)
-            load(cert, key)
-        elif ca or cert or key:
-            raise ValueError("EDGE_WORKER_TLS_CA, ..._CERT and ..._KEY are given together, or none of them")
-        return key
 
     @property
     def shows_docs(self) -> bool:

@@ -17,7 +17,7 @@ from inference_worker.frame import FrameDraft
 from inference_worker.generation import Section
 from inference_worker.messages import status
 from inference_worker.registry import Registry
-from inference_worker.shelf import Generation
+from inference_worker.shelf import STOPPED, Generation
 from inference_worker.slots import SlotQueue
 from inference_worker.status import Failed
 from protos import inference_pb2 as pb
@@ -137,7 +137,7 @@ class Exchange:
     def cancel(self, number: int) -> None:
         """Stop that stream's generation."""
         if number in self._streams:
-            self._registry.cancel(self._streams[number].generation.id)
+            self._streams[number].generation.stop(STOPPED)
 
     def close(self) -> None:
         """The call has ended: its readers are away, and may come back."""

@@ -155,7 +155,7 @@ class ExchangeCall:
         try:
             asked = parse(request)
             if self._registry.has(asked.generation_id):  # moved here by another edge before
-                generation = self._registry.find(asked.generation_id, asked.first_index)
+                generation = self._registry.find(asked.generation_id, asked.first_index, asked.owner)
             else:
                 generation = await self._registry.start(asked)
         except Refused as refused:
@@ -166,7 +166,7 @@ class ExchangeCall:
 
     def _attach(self, number: int, attach: pb.Attach, interval_s: float) -> None:
         try:
-            generation = self._registry.find(attach.generation_id, attach.next_index)
+            generation = self._registry.find(attach.generation_id, attach.next_index, attach.owner)
         except Refused as refused:
             self._exchange.refuse(number, refused.failed)
         else:

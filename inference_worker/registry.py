@@ -84,7 +84,8 @@ class Registry(Shelf):
             raise
         window_s = min(request.resume_window_s, self.limits.max_resume_window_s)
         generation_id = request.generation_id or f"{self.worker_id}-{secrets.token_hex(12)}"
-        generation = Generation(generation_id, self._make_log(request), window_s, request.asked if window_s else b"")
+        asked = request.asked if window_s else b""
+        generation = Generation(generation_id, self._make_log(request), window_s, asked, request.owner)
         self._hold(generation)
         self._run(generation, run, request)
         return generation

@@ -61,6 +61,7 @@ class Request:
     first_index: int = 0
     pieces: tuple[Piece, ...] = ()
     generation_id: str = ""
+    owner: str = ""
     asked: bytes = field(default=b"", compare=False)
     engine_options: dict[str, str] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)
@@ -98,6 +99,7 @@ def parse(request: pb.GenerateRequest) -> Request:
         first_index=request.continuation.next_index,
         pieces=_pieces(request.continuation),
         generation_id=request.continuation.generation_id,
+        owner=request.owner,
         asked=request.SerializeToString() if request.resume_window_ms else b"",
         engine_options=dict(request.engine_options),
         extras={name: _json(name, text) for name, text in request.extras.items()},

@@ -75,7 +75,7 @@ class Servicer(rpc.AIAgentServiceServicer):
     ) -> pb.CancelGenerationResponse:
         """See protos/inference.proto."""
         try:
-            self._registry.cancel(request.generation_id)
+            self._registry.cancel(request.generation_id, request.owner)
         except Refused as refused:
             await _abort(context, refused.failed)
         return pb.CancelGenerationResponse()

@@ -31,12 +31,16 @@ class Generation:
     """One run of the engine: its log, its task, and how many read it.
 
     `asked` is the request as it came, for an edge that did not send it; empty where nobody else can come for it.
+    To who is not its owner there is none.
     """
 
-    __slots__ = ("asked", "expiry", "id", "log", "readers", "resume_window_s", "task")
+    __slots__ = ("asked", "expiry", "id", "log", "owner", "readers", "resume_window_s", "task")
 
-    def __init__(self, generation_id: str, log: GenerationLog, resume_window_s: float, asked: bytes) -> None:
+    def __init__(
+        self, generation_id: str, log: GenerationLog, resume_window_s: float, asked: bytes, owner: str = ""
+    ) -> None:
         self.id = generation_id
+        self.owner = owner
         self.log = log
         self.asked = asked
         self.resume_window_s = resume_window_s
@@ -61,20 +65,18 @@ class Shelf:
     def __init__(self, call_later: CallLater) -> None:
         self._call_later = call_later
         self._generations: dict[str, Generation] = {}
-        self._gone: OrderedDict[str, None] = OrderedDict()
+        self._gone: OrderedDict[str, str] = OrderedDict()  # whose each was
 
-    def find(self, generation_id: str, index: int) -> Generation:
-        """The generation of that id, to be read from `index`.
+    def find(self, generation_id: str, index: int, owner: str = "") -> Generation:
+        """The owner's generation of that id, to be read from `index`.
 
         Raises:
-            Refused: NOT_FOUND (there never was one here), OUT_OF_RANGE (it is gone), INVALID_ARGUMENT (it does not have
-                that index), or FAILED_PRECONDITION (it has ended, and all of it has been read).
+            Refused: NOT_FOUND (the owner never had one here), OUT_OF_RANGE (it is gone), INVALID_ARGUMENT (it does not
+                have that index), or FAILED_PRECONDITION (it has ended, and all of it has been read).
         """
-        generation = self._generations.get(generation_id)
-        if generation is None:
-            if generation_id in self._gone:
-                raise Refused(Code.OUT_OF_RANGE, "The generation is gone.")
-            raise Refused(Code.NOT_FOUND, "There is no such generation.")
+        if self._gone.get(generation_id) == owner:
+            raise Refused(Code.OUT_OF_RANGE, "The generation is gone.")
+        generation = self._owned(generation_id, owner)
         log = generation.log
         if log.ending is not None and index == log.next_index + 1:
             raise Refused(Code.FAILED_PRECONDITION, "All of the generation has been read.")
@@ -83,16 +85,22 @@ class Shelf:
             raise Refused(Code.INVALID_ARGUMENT, message, field="next_index")
         return generation
 
-    def cancel(self, generation_id: str) -> None:
-        """Stop a generation, whoever reads it.
+    def cancel(self, generation_id: str, owner: str = "") -> None:
+        """Stop a generation of that owner, whoever reads it.
 
         Raises:
-            Refused: NOT_FOUND: there is none of that id, or none any more.
+            Refused: NOT_FOUND: the owner has none of that id that runs.
         """
-        generation = self._generations.get(generation_id)
-        if generation is None:
+        generation = self._owned(generation_id, owner)
+        if generation.log.ending is not None:
             raise Refused(Code.NOT_FOUND, "There is no such generation.")
         generation.stop(STOPPED)
+
+    def _owned(self, generation_id: str, owner: str) -> Generation:
+        generation = self._generations.get(generation_id)
+        if generation is None or generation.owner != owner:
+            raise Refused(Code.NOT_FOUND, "There is no such generation.")
+        return generation
 
     def join(self, generation: Generation, notify: Callable[[], None]) -> None:
         """Add a reader; `notify` is called when there is something to read."""
@@ -136,6 +144,6 @@ class Shelf:
             generation.expiry.cancel()
         if generation.log.ending is None:
             generation.stop(Failed(Code.CANCELLED, "Nobody reads the generation any more."))
-        self._gone[generation.id] = None
+        self._gone[generation.id] = generation.owner
         if len(self._gone) > REMEMBERED_IDS:
             self._gone.popitem(last=False)

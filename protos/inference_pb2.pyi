@@ -116,6 +116,7 @@ class GenerateRequest(_message.Message):
     RESUME_WINDOW_MS_FIELD_NUMBER: _builtins.int
     RAW_PROMPT_FIELD_NUMBER: _builtins.int
     EXTRAS_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """A model from ListModels; empty for the worker's default."""
     prompt: _builtins.str
@@ -130,6 +131,8 @@ class GenerateRequest(_message.Message):
     """
     raw_prompt: _builtins.bool
     """The prompt is no message but text to go on from, as it stands, outside any chat template."""
+    owner: _builtins.str
+    """Whose the generation is: only who names the same owner reads or stops it. Empty: of those that name none."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatMessage]:
         """A conversation, put into the model's own chat template. Control tokens spelled in it are plain text to the model."""
@@ -164,10 +167,11 @@ class GenerateRequest(_message.Message):
         resume_window_ms: _builtins.int = ...,
         raw_prompt: _builtins.bool = ...,
         extras: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "engine_options", b"engine_options", "extras", b"extras", "messages", b"messages", "min_chunk_chars", b"min_chunk_chars", "model", b"model", "prompt", b"prompt", "raw_prompt", b"raw_prompt", "resume_window_ms", b"resume_window_ms", "sampling", b"sampling", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "engine_options", b"engine_options", "extras", b"extras", "messages", b"messages", "min_chunk_chars", b"min_chunk_chars", "model", b"model", "owner", b"owner", "prompt", b"prompt", "raw_prompt", b"raw_prompt", "resume_window_ms", b"resume_window_ms", "sampling", b"sampling", "timeout_ms", b"timeout_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -466,15 +470,19 @@ class CancelGenerationRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     GENERATION_ID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     generation_id: _builtins.str
+    owner: _builtins.str
+    """As in GenerateRequest."""
     def __init__(
         self,
         *,
         generation_id: _builtins.str = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation_id", b"generation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation_id", b"generation_id", "owner", b"owner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -624,7 +632,7 @@ class Command(_message.Message):
     @_builtins.property
     def attach(self) -> Global___Attach:
         """Read a generation that is there, from an index. Answered by Opened or Refused: NOT_FOUND when there never was one of
-        that id here, OUT_OF_RANGE when it is gone, INVALID_ARGUMENT when it does not have that index, FAILED_PRECONDITION
+        that id and owner here, OUT_OF_RANGE when it is gone, INVALID_ARGUMENT when it does not have that index, FAILED_PRECONDITION
         when it has ended and the index is behind its ending.
         """
 
@@ -671,20 +679,24 @@ class Attach(_message.Message):
     GENERATION_ID_FIELD_NUMBER: _builtins.int
     NEXT_INDEX_FIELD_NUMBER: _builtins.int
     WITH_BEGINNING_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
     generation_id: _builtins.str
     next_index: _builtins.int
     with_beginning: _builtins.bool
     """Have Opened tell how it began: for a reader that did not open it, and may have to move it to another worker."""
+    owner: _builtins.str
+    """As in GenerateRequest. Another owner's generation is NOT_FOUND, whatever else is wrong."""
     def __init__(
         self,
         *,
         generation_id: _builtins.str = ...,
         next_index: _builtins.int = ...,
         with_beginning: _builtins.bool = ...,
+        owner: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation_id", b"generation_id", "next_index", b"next_index", "with_beginning", b"with_beginning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["generation_id", b"generation_id", "next_index", b"next_index", "owner", b"owner", "with_beginning", b"with_beginning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

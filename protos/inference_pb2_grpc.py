@@ -79,7 +79,7 @@ class AIAgentServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelGeneration(self, request, context):
-        """Stops a generation for all its readers. NOT_FOUND for an id that is unknown or gone.
+        """Stops a generation for all its readers. NOT_FOUND for one that is unknown, gone, another owner's, or has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

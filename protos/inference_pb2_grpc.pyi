@@ -49,7 +49,7 @@ class AIAgentServiceStub:
     (`WORKER_REATTACH_WINDOW_S`) for the edge to come back; who means to leave says Detach.
     """
     CancelGeneration: _grpc.UnaryUnaryMultiCallable[_inference_pb2.CancelGenerationRequest, _inference_pb2.CancelGenerationResponse]
-    """Stops a generation for all its readers. NOT_FOUND for an id that is unknown or gone."""
+    """Stops a generation for all its readers. NOT_FOUND for one that is unknown, gone, another owner's, or has ended."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ListModelsRequest, _inference_pb2.ListModelsResponse]
     """The models that this worker serves, the default one first."""
 
@@ -68,7 +68,7 @@ class AIAgentServiceAsyncStub(AIAgentServiceStub):
     (`WORKER_REATTACH_WINDOW_S`) for the edge to come back; who means to leave says Detach.
     """
     CancelGeneration: _aio.UnaryUnaryMultiCallable[_inference_pb2.CancelGenerationRequest, _inference_pb2.CancelGenerationResponse]  # type: ignore[assignment]
-    """Stops a generation for all its readers. NOT_FOUND for an id that is unknown or gone."""
+    """Stops a generation for all its readers. NOT_FOUND for one that is unknown, gone, another owner's, or has ended."""
     ListModels: _aio.UnaryUnaryMultiCallable[_inference_pb2.ListModelsRequest, _inference_pb2.ListModelsResponse]  # type: ignore[assignment]
     """The models that this worker serves, the default one first."""
 
@@ -102,7 +102,7 @@ class AIAgentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.CancelGenerationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.CancelGenerationResponse, _abc.Awaitable[_inference_pb2.CancelGenerationResponse]]:
-        """Stops a generation for all its readers. NOT_FOUND for an id that is unknown or gone."""
+        """Stops a generation for all its readers. NOT_FOUND for one that is unknown, gone, another owner's, or has ended."""
 
     @_abc_1.abstractmethod
     def ListModels(

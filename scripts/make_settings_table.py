@@ -34,7 +34,7 @@ def page() -> str:
 
 
 def _default(value: object) -> str:
-    if value is PydanticUndefined or str(value) in ("", "[]", "None"):
+    if value is PydanticUndefined or str(value) in ("", "[]", "{}", "None"):
         return ""
     if isinstance(value, list):
         value = ",".join(value)

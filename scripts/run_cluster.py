@@ -3,11 +3,13 @@
 python scripts/run_cluster.py up [arguments of compose up]    build, start, and wait until a stream works through nginx
 python scripts/run_cluster.py down                            stop, and leave no container, network, volume or image
 
-Other compose files, another project's name and all variables of docker-compose.yml are taken from the environment.
+Other compose files, another project's name and all variables of docker-compose.yml are taken from the environment, and
+a key to try it with from TOKEN_RELAY_KEY.
 """
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 import time
@@ -88,9 +90,10 @@ def _wait_for_a_stream(ask_port: Sequence[str]) -> str:
 def _stream(host: str) -> str:
     """What is wrong with a short stream from there; nothing: it came, with its end."""
     body = json.dumps({"prompt": "Hello!", "max_tokens": 8})
+    key = {"Authorization": f"Bearer {os.environ['TOKEN_RELAY_KEY']}"} if os.environ.get("TOKEN_RELAY_KEY") else {}
     with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
         try:
-            connection.request("POST", PATH, body, {"Content-Type": "application/json"})
+            connection.request("POST", PATH, body, {"Content-Type": "application/json"} | key)
             response = connection.getresponse()
             text = response.read().decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:

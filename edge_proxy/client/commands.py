@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from edge_proxy.client.chat import chat
 from edge_proxy.client.check import check
-from edge_proxy.client.events import StreamError, models
+from edge_proxy.client.events import KEY_VARIABLE, StreamError, models
 
 URL = "http://127.0.0.1:8080"
 STORY = "Tell me a story about an owl."
@@ -52,6 +52,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"chat": run_chat, "models
 
 
 def _parser(name: str, what: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m edge_proxy {name}", description=what)
+    epilog = f"The API key, where one is asked for, is taken from the variable {KEY_VARIABLE}."
+    parser = argparse.ArgumentParser(prog=f"python -m edge_proxy {name}", description=what, epilog=epilog)
     parser.add_argument("--url", default=URL, help=f"the edge's; {URL} if not given")
     return parser

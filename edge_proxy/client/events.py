@@ -1,6 +1,7 @@
 """Asks an edge for a stream, and reads it."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ import httpx
 from httpx_sse import EventSource
 
 PATH = "/api/v1/ai/generate"
+KEY_VARIABLE = "TOKEN_RELAY_KEY"  # no flag: the command lines of processes are no secret
 TIMEOUT = httpx.Timeout(10, read=60)  # a ping comes every 15 s
 
 
@@ -35,7 +37,7 @@ def stream(url: str, request: Mapping[str, Any]) -> Iterator[Iterator[StreamEven
         StreamError: The edge can not be reached, or refuses; and from the iterator: the generation failed, or the
             connection broke before its end.
     """
-    address, headers = url.rstrip("/") + PATH, {"accept": "text/event-stream"}
+    address, headers = url.rstrip("/") + PATH, {"accept": "text/event-stream"} | _key()
     with (
         _trouble_said(url),
         httpx.Client(timeout=TIMEOUT) as client,
@@ -53,11 +55,17 @@ def models(url: str) -> list[str]:
         StreamError: The edge can not be reached, or refuses, or is none.
     """
     with _trouble_said(url):
-        answer = httpx.get(f"{url.rstrip('/')}/v1/models", timeout=TIMEOUT)
+        answer = httpx.get(f"{url.rstrip('/')}/v1/models", headers=_key(), timeout=TIMEOUT)
     if answer.status_code != 200:
         raise StreamError(_refusal(answer))
     with _sense_made():
         return [str(model["id"]) for model in answer.json()["data"]]
+
+
+def _key() -> dict[str, str]:
+    """The header with the user's API key, if there is one."""
+    key = os.environ.get(KEY_VARIABLE, "")
+    return {"authorization": f"Bearer {key}"} if key else {}
 
 
 @contextmanager

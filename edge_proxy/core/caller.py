@@ -1,6 +1,7 @@
 """Who asks, and how much that one may use. Found once for a request, before anything else is done with it."""
 
 from dataclasses import dataclass
+from math import inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Caller:
     key_id: str = ""
     owner: str = ""
     limits: Limits = Limits()
+    expires_unix_s: float = inf  # it is nobody's any more from then on
 
 
 ANYONE = Caller()  # where no key is asked for

@@ -8,6 +8,7 @@ from edge_proxy.core.request import GenerationRequest
 from edge_proxy.dialects import json_lines, native
 from edge_proxy.dialects.base import Dialect
 from edge_proxy.dialects.native_request import GenerateBody, GenerateQuery, parse_body, parse_query
+from edge_proxy.downstream.authentication import caller_of
 from edge_proxy.downstream.body import read_json, read_query
 from edge_proxy.downstream.problems import RESPONSES
 from edge_proxy.downstream.resuming import openings
@@ -69,9 +70,9 @@ def add_stop_route(app: FastAPI, streams: Streams) -> None:
         response_class=Response,
         responses=RESPONSES,
     )
-    async def stop(generation_id: str) -> Response:
+    async def stop(generation_id: str, request: Request) -> Response:
         """Stop a generation, whoever reads it."""
-        await streams.cancel(generation_id)
+        await streams.cancel(generation_id, caller_of(request).owner)
         return Response(status_code=204)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -11,6 +12,7 @@ from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.request import Model
 from edge_proxy.dialects.openai import Answer
 from edge_proxy.dialects.openai_request import Asked, ChatBody, CompletionBody, parse_chat, parse_completion
+from edge_proxy.downstream.authentication import caller_of
 from edge_proxy.downstream.body import read_json
 from edge_proxy.downstream.problems import RESPONSES
 from edge_proxy.downstream.schemas import body_schema
@@ -43,7 +45,7 @@ def add_openai_routes(
     )
     async def chat(request: Request) -> Response:
         """Answer a conversation."""
-        return _respond(streams, parse_chat(await read_json(request, max_bytes=max_body_bytes)))
+        return _respond(request, streams, parse_chat(await read_json(request, max_bytes=max_body_bytes)))
 
     @app.post(
         "/v1/completions",
@@ -54,7 +56,7 @@ def add_openai_routes(
     )
     async def complete(request: Request) -> Response:
         """Go on with a text."""
-        return _respond(streams, parse_completion(await read_json(request, max_bytes=max_body_bytes)))
+        return _respond(request, streams, parse_completion(await read_json(request, max_bytes=max_body_bytes)))
 
     @app.get("/v1/models", tags=["openai"])
     async def list_models(request: Request) -> JSONResponse:
@@ -70,9 +72,10 @@ def add_openai_routes(
         raise Refused(Failure(Code.NOT_FOUND, "No worker serves that model.", "model"))
 
 
-def _respond(streams: Streams, asked: Asked) -> Response:
+def _respond(request: Request, streams: Streams, asked: Asked) -> Response:
     answer = Answer(asked.shape, asked.model, int(time.time()), asked.include_usage)
-    openings = streams.open(asked.choices)
+    caller = caller_of(request)
+    openings = streams.open([replace(choice, caller=caller) for choice in asked.choices])
     return SSEResponse(openings, answer) if asked.stream else WholeResponse(openings, answer)
 
 

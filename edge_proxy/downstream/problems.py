@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from edge_proxy.core.errors import ERRORS, Code, Failure, Refused
 from edge_proxy.dialects import native, openai
@@ -40,12 +41,22 @@ def response(failure: Failure, request: HTTPConnection) -> Response:
     headers = {"retry-after": str(RETRY_AFTER_S)} if failure.status in (429, 503) else {}
     if failure.code is Code.SERVER_DRAINING:
         headers["connection"] = "close"  # so that the next attempt may reach another edge
+    if failure.code is Code.UNAUTHENTICATED:
+        headers["www-authenticate"] = "Bearer"  # RFC 9110, section 11.6.1
     if request.url.path.startswith(OPENAI_PATHS):
         media_type, body = openai.refusal(failure)
         headers["x-should-retry"] = str(failure.retryable).lower()  # or the SDKs go by the status alone
     else:
         media_type, body = native.refusal(failure, request_id=request.scope["state"]["request_id"])
     return Response(body, failure.status, headers, media_type)
+
+
+async def refuse(failure: Failure, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer so, where there is no app that does: a request, or an upgrade that has been received."""
+    if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
+        await response(failure, HTTPConnection(scope))(scope, receive, send)
+    else:
+        await send({"type": "websocket.close"})  # which is a 403
 
 
 async def _on_refused(request: Request, error: Exception) -> Response:

@@ -1,11 +1,13 @@
 """A request that comes back for a generation goes on with it; any other starts one."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from starlette.requests import Request
 
 from edge_proxy.core.cursor import parse
 from edge_proxy.core.request import GenerationRequest
+from edge_proxy.downstream.authentication import caller_of
 from edge_proxy.downstream.opening import Opening
 from edge_proxy.downstream.streams import Streams
 
@@ -25,5 +27,5 @@ async def openings(request: Request, streams: Streams, read: Read) -> list[Openi
     """
     last_event_id = request.headers.get(HEADER) or request.query_params.get(FIELD)
     if last_event_id:
-        return streams.resume(parse(last_event_id))
-    return streams.open([await read(request)])
+        return streams.resume(parse(last_event_id), caller_of(request))
+    return streams.open([replace(await read(request), caller=caller_of(request))])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import inf
 
+from edge_proxy.core.caller import ANYONE, Caller
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Refused
 from edge_proxy.core.pacer import Pacer
@@ -25,7 +26,7 @@ class Streams:
         admit: The request on the server's terms, or Refused; `release` follows when its stream has ended.
         open_source: Starts a generation for a reader.
         attach_source: Has a reader read the generation of that id, from an index on.
-        cancel: Stops the generation of that id.
+        cancel: Stops the generation of that id, if it is that owner's.
         ping_interval_s: Between two pings.
         ticker: Wakes streams.
     """
@@ -34,10 +35,10 @@ class Streams:
     release: Callable[[], None]
     open_source: Callable[[GenerationRequest, Reader], Awaitable[Opened]]
     attach_source: Callable[[str, int, GenerationRequest, Reader], Awaitable[Opened]]
-    cancel: Callable[[str], Awaitable[None]]
+    cancel: Callable[[str, str], Awaitable[None]]
     ping_interval_s: float
     ticker: Ticker
-    _streams: set[Stream] = field(default_factory=set)
+    _streams: dict[Stream, Caller] = field(default_factory=dict)
 
     def open(self, asked: Sequence[GenerationRequest]) -> list[Opening]:
         """Admit generations that one response is to have, and say how to open them.
@@ -55,13 +56,13 @@ class Streams:
             raise
         return openings
 
-    def resume(self, cursor: Cursor) -> list[Opening]:
-        """Admit a stream that goes on with a generation that is there, and say how to open it.
+    def resume(self, cursor: Cursor, caller: Caller) -> list[Opening]:
+        """Admit a stream that goes on with a generation of that caller's owner, and say how to open it.
 
         Raises:
             Refused: It may not start.
         """
-        request = self.admit(GenerationRequest())
+        request = self.admit(GenerationRequest(caller=caller))
         attach = partial(self.attach_source, *cursor, request)
         return [self._opening(request, attach, next_index=cursor.next_index)]
 
@@ -79,13 +80,21 @@ class Streams:
         )
         pacer.next_index = next_index  # where an ending stands that comes without any text
         stream = Stream(pacer, self.ticker)
-        self._streams.add(stream)
+        self._streams[stream] = request.caller
 
         def done() -> None:
-            self._streams.discard(stream)
+            self._streams.pop(stream, None)
             self.release()
 
         return Opening(stream, open_source, done)
+
+    def recheck(self, may: Callable[[Caller], bool]) -> None:
+        """End the streams of those who may not any more."""
+        callers = {id(caller): caller for caller in self._streams.values()}  # by id: thousands have the same few
+        out = {number for number, caller in callers.items() if caller is not ANYONE and not may(caller)}
+        for stream, caller in tuple(self._streams.items()) if out else ():
+            if id(caller) in out and not stream.failure:
+                stream.fail(Code.UNAUTHENTICATED)
 
     def fail_all(self, code: Code) -> None:
         """End every stream, in its own words."""

@@ -14,6 +14,7 @@ However the socket ends, all its generations are left at once:
     the client closes, or the connection breaks  none of ours
     a flood of frames, or errors that it         1008
       does not read
+    its key may not be used any more             3000
     the server goes away, and its generations    1001
       have ended, or a moment after it ended
       them
@@ -25,12 +26,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from starlette.types import Receive, Send
 
 from edge_proxy.core.allowance import Allowance
+from edge_proxy.core.caller import Caller
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.dialects.socket_frames import SocketEncoder, refusal
 from edge_proxy.dialects.socket_request import Asked, Cancel, Generate, Resume, Wrong, parse
@@ -49,10 +51,12 @@ CLOSE_PATIENCE_S = 0.25  # for a close frame to get a place: who does not read g
 GOING_AWAY = 1001
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
+UNAUTHORIZED = 3000  # IANA's registry of close codes
 REASONS = {
     GOING_AWAY: "The server is shutting down.",
     POLICY_VIOLATION: "Too many frames.",
     INTERNAL_ERROR: "Something went wrong here.",
+    UNAUTHORIZED: "A valid API key is needed.",
 }
 
 
@@ -72,13 +76,22 @@ class Socket:
         receive: See ASGI; the handshake's own message has been received.
         send: See ASGI.
         streams: Where generations are started.
+        caller: Who opened it.
         max_streams: So many generations at once.
         resume_window_s: A resumable generation is kept so long without a reader.
     """
 
     def __init__(
-        self, receive: Receive, send: Send, streams: Streams, *, max_streams: int, resume_window_s: float
+        self,
+        receive: Receive,
+        send: Send,
+        streams: Streams,
+        *,
+        caller: Caller,
+        max_streams: int,
+        resume_window_s: float,
     ) -> None:
+        self.caller = caller
         self._loop = asyncio.get_running_loop()
         self._receive = receive
         self._asgi_send = send
@@ -117,6 +130,10 @@ class Socket:
         self.drain()
         self._loop.call_later(LAST_PATIENCE_S, self._end, GOING_AWAY)
 
+    def shut_out(self) -> None:
+        """Its caller may not any more, and its generations have been ended: close when they have said so."""
+        self._loop.call_later(LAST_PATIENCE_S, self._end, UNAUTHORIZED)
+
     async def _read(self) -> None:
         allowance = Allowance(burst=BURST_FRAMES, per_s=FRAMES_PER_S, now=self._loop.time())
         while not self._over.done():
@@ -133,11 +150,12 @@ class Socket:
     def _carry_out(self, asked: Asked) -> None:
         match asked:
             case Generate(ref, request):
-                self._begin(ref, lambda: self._streams.open([request]), kept=request.resume_window_s > 0)
+                asked_by = replace(request, caller=self.caller)
+                self._begin(ref, lambda: self._streams.open([asked_by]), kept=request.resume_window_s > 0)
             case Cancel(ref):
                 self._cancel(ref)
             case Resume(ref, cursor):
-                self._begin(ref, lambda: self._streams.resume(cursor), kept=True)
+                self._begin(ref, lambda: self._streams.resume(cursor, self.caller), kept=True)
             case Wrong(ref, failure):
                 self._refuse(failure, ref)
             case _:
@@ -169,7 +187,7 @@ class Socket:
 
     async def _give_up(self, generation_id: str) -> None:
         with contextlib.suppress(Refused):  # it has ended meanwhile, or its worker has
-            await self._streams.cancel(generation_id)
+            await self._streams.cancel(generation_id, self.caller.owner)
 
     async def _generate(self, ref: str, running: Running) -> None:
         stream = running.opening.stream

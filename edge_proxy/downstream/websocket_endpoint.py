@@ -9,9 +9,11 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from edge_proxy.core.caller import Caller
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.origin import may_connect
-from edge_proxy.downstream.problems import response
+from edge_proxy.downstream.authentication import caller_of
+from edge_proxy.downstream.problems import refuse
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.websocket import Socket
 
@@ -50,10 +52,15 @@ class WebSocketEndpoint:
         await receive()  # "websocket.connect"
         failure = self._objection(Headers(scope=scope))
         if failure:
-            await _refuse(failure, scope, receive, send)
+            await refuse(failure, scope, receive, send)
             return
         socket = Socket(
-            receive, send, self._streams, max_streams=self._max_streams, resume_window_s=self._resume_window_s
+            receive,
+            send,
+            self._streams,
+            caller=caller_of(HTTPConnection(scope)),
+            max_streams=self._max_streams,
+            resume_window_s=self._resume_window_s,
         )
         self._sockets.add(socket)
         try:
@@ -71,16 +78,15 @@ class WebSocketEndpoint:
         for socket in tuple(self._sockets):
             socket.end()
 
+    def recheck(self, may: Callable[[Caller], bool]) -> None:
+        """Close the sockets of those who may not any more."""
+        for socket in tuple(self._sockets):
+            if not may(socket.caller):
+                socket.shut_out()
+
     def _objection(self, headers: Headers) -> Failure | None:
         origins = headers.getlist("origin")
         origin = ", ".join(origins) if origins else None  # two are none that is listed
         if not may_connect(origin, host=headers.get("host", ""), listed=self._origins):
             return Failure(Code.PERMISSION_DENIED, "Pages of that origin may not use this edge.")
         return Failure(Code.SERVER_DRAINING) if self._draining() else None
-
-
-async def _refuse(failure: Failure, scope: Scope, receive: Receive, send: Send) -> None:
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await response(failure, HTTPConnection(scope))(scope, receive, send)
-    else:
-        await send({"type": "websocket.close"})  # which is a 403

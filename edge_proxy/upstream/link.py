@@ -130,13 +130,13 @@ class WorkerLink:
             self._interval_percent = percent
             self._exchange.stretch(percent)
 
-    async def cancel(self, generation_id: str) -> None:
-        """Stop a generation, whoever reads it.
+    async def cancel(self, generation_id: str, owner: str = "") -> None:
+        """Stop a generation of that owner, whoever reads it.
 
         Raises:
-            Refused: There is none of that id, or the worker is lost.
+            Refused: There is none of that id and owner, or the worker is lost.
         """
-        request = pb.CancelGenerationRequest(generation_id=generation_id)
+        request = pb.CancelGenerationRequest(generation_id=generation_id, owner=owner)
         try:
             await self._stub.CancelGeneration(request, timeout=self._timers.answer_s)
         except grpc.aio.AioRpcError as error:

@@ -45,6 +45,7 @@ class Reading:
     Args:
         request: What was asked for; None if that is not known here, and it can not be moved.
         reader: Who gets what the generation says.
+        owner: Whose generation it is.
         interval_s: How often text is wanted.
         deadline: Of the generation, on the event loop's clock.
         overdue_at: If it has not ended by then, the worker is to blame; inf: it is not, whatever takes long.
@@ -56,12 +57,14 @@ class Reading:
         request: pb.GenerateRequest | None,
         reader: Reader,
         *,
+        owner: str,
         interval_s: float,
         deadline: float,
         overdue_at: float = inf,
         recover: Recover,
     ) -> None:
         self.request = request
+        self.owner = owner
         self.interval_s = interval_s
         self.deadline = deadline
         self._overdue_at = overdue_at

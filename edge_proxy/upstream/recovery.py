@@ -59,7 +59,7 @@ async def _reattach(reading: Reading, lost: WorkerLink, index: int) -> bool:
             back = await lost.returned()
         if not back or lost.worker_id != reading.worker_id:
             return False
-        attach = pb.Attach(generation_id=reading.generation_id, next_index=index)
+        attach = pb.Attach(generation_id=reading.generation_id, next_index=index, owner=reading.owner)
         reading.adopt(lost, await lost.attach(attach, reading.route(), interval_s=reading.interval_s))
     except (TimeoutError, Refused):
         return False

@@ -102,11 +102,11 @@ class Workers:
         """Read a generation that is there, on the server's terms for `request`, from an index.
 
         Raises:
-            Refused: NOT_FOUND, RESUME_EXPIRED (it is gone), ENDED (all of it was read), INVALID_REQUEST (it does not
-                have that index), or its worker is lost.
+            Refused: NOT_FOUND (another owner's, too), RESUME_EXPIRED (it is gone), ENDED (all of it was read),
+                INVALID_REQUEST (it does not have that index), or its worker is lost.
         """
         reading = self._reading(None, reader, request)
-        attach = pb.Attach(generation_id=generation_id, next_index=index, with_beginning=True)
+        attach = pb.Attach(generation_id=generation_id, next_index=index, with_beginning=True, owner=reading.owner)
         loop = asyncio.get_running_loop()
         until = loop.time() + SEEK_S
         while (opened := await self._attach(attach, reading)) is None:
@@ -117,15 +117,15 @@ class Workers:
             await asyncio.sleep(SEEK_PERIOD_S)
         return opened
 
-    async def cancel(self, generation_id: str) -> None:
-        """Stop a generation, wherever it runs.
+    async def cancel(self, generation_id: str, owner: str = "") -> None:
+        """Stop a generation of that owner, wherever it runs.
 
         Raises:
             Refused: NOT_FOUND, or its worker is lost.
         """
         for link in self._by_ownership(generation_id) if GENERATION_ID.fullmatch(generation_id) else ():
             try:
-                return await link.cancel(generation_id)
+                return await link.cancel(generation_id, owner)
             except Refused as refused:
                 if refused.failure.code is not Code.NOT_FOUND:
                     raise
@@ -136,6 +136,7 @@ class Workers:
         return Reading(
             message,
             reader,
+            owner=request.caller.owner,
             interval_s=request.batch_interval_s or 0.0,
             deadline=deadline,
             overdue_at=deadline if request.timeout_s and not request.impatient else inf,

@@ -46,6 +46,8 @@ def test_only_nginx_can_be_reached_from_outside_and_by_this_machine_alone() -> N
     published = {name: given["ports"] for name, given in SERVICES.items() if "ports" in given}
     assert list(published) == ["nginx"]
     assert without_interpolation(published["nginx"][0]) == "127.0.0.1:8080:8080"
+    for settings in ({}, {"EDGE_ALLOW_ANONYMOUS": "false"}):
+        assert "there are no keys" in complaint({"EDGE_HOST": "0.0.0.0"} | settings, "EDGE_")  # noqa: S104
 
 
 def test_workers_and_valkey_reach_nothing_outside() -> None:

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -79,8 +80,14 @@ def test_no_file_is_left_out_of_the_kustomization() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_variable_is_a_setting_with_a_value_that_is_taken(name: str) -> None:
-    assert complaint(variables(name), OURS[name]) == ""
+def test_every_variable_is_a_setting_with_a_value_that_is_taken(name: str, tmp_path: Path) -> None:
+    given = variables(name)
+    for variable in [variable for variable in given if variable.endswith("_FILE")]:
+        mounts = [mount["mountPath"] for mount in container(name)["volumeMounts"]]
+        assert str(Path(given[variable]).parent) in mounts
+        given[variable] = str(tmp_path / "there")
+        (tmp_path / "there").touch()
+    assert complaint(given, OURS[name]) == ""
 
 
 @pytest.mark.parametrize("name", OURS)

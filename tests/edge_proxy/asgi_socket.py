@@ -24,6 +24,7 @@ class SocketClient:
         app: ASGIApp,
         path: str = "/",
         *,
+        query: str = "",
         headers: Sequence[tuple[str, str]] = (),
         extensions: Sequence[str] = ("websocket.http.response",),
     ) -> None:
@@ -42,7 +43,7 @@ class SocketClient:
             "path": path,
             "raw_path": path.encode(),
             "root_path": "",
-            "query_string": b"",
+            "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in headers],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),

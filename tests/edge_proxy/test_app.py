@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge_proxy.access.keys import make
 from edge_proxy.app import EXPOSED_HEADERS, Edge
+from edge_proxy.core.caller import Limits
 from edge_proxy.settings import Settings
 from inference_worker.server import Worker, make_engine
 from inference_worker.settings import Settings as WorkerSettings
@@ -38,6 +41,14 @@ class Site:
     def ask(self, method: str, path: str, **headers: str) -> Client:
         """Ask without a body."""
         return Client(self.edge.app, method, path, headers=headers)
+
+    def ask_with(
+        self, method: str, path: str, body: dict[str, Any] | None = None, key: str = "", *, query: str = ""
+    ) -> Client:
+        """Ask with a key."""
+        headers = JSON | ({"authorization": f"Bearer {key}"} if key else {})
+        data = [json.dumps(body).encode()] if body is not None else []
+        return Client(self.edge.app, method, path, query=query, headers=headers, body=data)
 
     async def start(self) -> Client:
         """A stream that is open, and does not end by itself."""
@@ -282,3 +293,81 @@ async def test_a_page_of_another_origin_may_not(allowed: list[str]) -> None:
     async with site(cors_origins=allowed) as here:
         client = await here.ask("GET", PATH, Origin=ORIGIN).response()
         assert "access-control-allow-origin" not in client.headers
+
+
+@pytest.mark.parametrize("credentials", [False, True])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "https://evil.example",
+        f"{ORIGIN}.evil.example",
+        f"{ORIGIN}:444",
+        "https://evil.example/https://app.example",
+        "https://app.example@evil.example",
+        "https://evilapp.example",
+        "http://app.example",
+        "https://APP.example",
+        "*",
+        f"{ORIGIN}, https://evil.example",
+    ],
+)
+async def test_an_origin_that_only_looks_like_an_allowed_one_may_not(origin: str, credentials: bool) -> None:
+    async with site(cors_origins=[ORIGIN], cors_credentials=credentials) as here:
+        client = await here.ask("GET", "/v1/models", Origin=origin).response()
+        assert "access-control-allow-origin" not in client.headers
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        preflight = await here.ask("OPTIONS", PATH, **asked).response()
+        assert preflight.status == 400
+        assert "access-control-allow-origin" not in preflight.headers
+
+
+async def test_where_pages_may_bring_cookies_the_answer_names_the_page_and_says_so() -> None:
+    async with site(cors_origins=[ORIGIN], cors_credentials=True) as here:
+        client = await here.ask("GET", "/v1/models", Origin=ORIGIN, Cookie="a=b").response()
+        assert client.headers["access-control-allow-origin"] == ORIGIN
+        assert client.headers["access-control-allow-credentials"] == "true"
+        assert client.headers["vary"] == "Origin"
+    async with site(cors_origins=["*"]) as here:
+        client = await here.ask("GET", "/v1/models", Origin=ORIGIN, Cookie="a=b").response()
+        assert "access-control-allow-credentials" not in client.headers
+
+
+async def test_a_preflight_needs_no_key_and_a_page_may_read_that_it_does() -> None:
+    _, line = make("laptop", owner="", expires=None, limits=Limits())
+    async with site(cors_origins=[ORIGIN], api_keys=line) as here:
+        asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "DELETE"}
+        asked["Access-Control-Request-Headers"] = "authorization"
+        assert (await here.ask("OPTIONS", "/api/v1/ai/generations/w1-7", **asked).response()).status == 200
+        refused = await here.ask("GET", PATH, Origin=ORIGIN).response()
+        assert refused.status == 401
+        assert refused.headers["access-control-allow-origin"] == ORIGIN
+        assert refused.headers["x-request-id"]
+
+
+async def test_whose_key_is_revoked_in_the_middle_is_told_so_and_the_work_stops(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    (kept, kept_line), (revoked, line) = [make(name, owner="", expires=None, limits=Limits()) for name in ("a", "b")]
+    file.write_text(f"{kept_line}\n{line}")
+    async with site(api_keys_file=file) as here:
+        stalled = {"prompt": "x", "engine_options": {"stall_at": 3, "tokens_per_second": 0}}
+        clients = [here.ask_with("POST", PATH, stalled, key) for key in (kept, revoked)]
+        await eventually(lambda: all(client.stream.messages for client in clients))
+        file.unlink()
+        file.write_text(kept_line)
+        await clients[1].response()
+        assert json.loads(clients[1].stream.messages[-1].data)["code"] == "UNAUTHENTICATED"
+        await eventually(lambda: here.worker.registry.running == 1)
+        assert not clients[0].task.done()
+        clients[0].leave()
+        await clients[0].response()
+
+
+async def test_a_cookie_brings_a_key_from_our_own_pages() -> None:
+    key, line = make("laptop", owner="", expires=None, limits=Limits())
+    async with site(api_keys=line, auth_cookie="relay") as here:
+        cookie = {"Cookie": f"relay={key}"}
+        assert (
+            await here.ask("GET", "/v1/models", **cookie, **{"Sec-Fetch-Site": "same-origin"}).response()
+        ).status == 200
+        assert (await here.ask("GET", "/v1/models", **cookie, Origin="https://evil.example").response()).status == 403

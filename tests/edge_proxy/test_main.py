@@ -31,8 +31,9 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         ("EDGE_PORT", "http", r"EDGE_PORT: .*valid integer.* \(given: 'http'\)"),
         ("EDGE_PING_INTERVAL_S", "0", r"EDGE_PING_INTERVAL_S: .*greater than 0.* \(given: '0'\)"),
         ("EDGE_WORKERS", "localhost", r"EDGE_WORKERS: 'localhost' is no host:port \(given: 'localhost'\)"),
+        ("EDGE_API_KEYS", "tr_secret", r"the API keys can not be read: line 1: (?!.*tr_secret).*"),
         ("EDGE_WORKERS", "", r"EDGE_WORKERS: name at least one worker \(given: ''\)"),
-        ("EDGE_CORS_ORIGINS", "x" * 999, None),
+        ("EDGE_CORS_ORIGINS", "https://" + "x" * 999, None),
     ],
 )
 def test_a_setting_that_is_wrong_is_named_in_one_line(

@@ -189,7 +189,7 @@ async def test_the_health_commands_get_in_with_the_settings_of_their_service(our
         assert (await health("edge_proxy", {"EDGE_PORT": at}))[0] == 1
 
 
-ANYWHERE = {"EDGE_HOST": "0.0.0.0"}  # noqa: S104
+ANYWHERE = {"EDGE_HOST": "0.0.0.0", "EDGE_ALLOW_ANONYMOUS": "true"}  # noqa: S104
 PATHS = ("/docs", "/redoc", "/openapi.json")
 
 

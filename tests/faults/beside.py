@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from tests.faults.client import Client
 
 TOKENS_PER_S = 50
-LONGEST_PAUSE_S = 0.5  # an event is due every 50 ms; the rest is for a machine that does other things as well
+LONGEST_PAUSE_S = 0.5  # an event is due every 50 ms; the rest, and what the test itself has to wait, is the machine's
+LOOK_S = 0.01
 
 
 @contextlib.asynccontextmanager
@@ -17,6 +18,8 @@ async def healthy_stream(edge: str) -> AsyncIterator[None]:
     options = {"tokens": 1_000_000, "tokens_per_second": TOKENS_PER_S}
     client = await Client({"prompt": "healthy", "engine_options": options}).begin(edge)
     begin, reading = loop.time(), asyncio.create_task(client.read())
+    noise = [0.0]
+    listening = asyncio.create_task(_keep_longest_wait(noise))
     try:
         yield
         await asyncio.sleep(LONGEST_PAUSE_S)  # a pause at the very end would be none yet
@@ -24,8 +27,19 @@ async def healthy_stream(edge: str) -> AsyncIterator[None]:
     finally:
         elapsed = loop.time() - begin
         reading.cancel()
+        listening.cancel()
         client.leave()
+    bound_s = LONGEST_PAUSE_S + 2 * noise[0]
     client.text(complete=False)
-    assert client.longest_pause_s < LONGEST_PAUSE_S
-    assert client.instants[-1] > begin + elapsed - LONGEST_PAUSE_S
-    assert client.index > TOKENS_PER_S * (elapsed - LONGEST_PAUSE_S)
+    assert client.longest_pause_s < bound_s
+    assert client.instants[-1] > begin + elapsed - bound_s
+    assert client.index > TOKENS_PER_S * (elapsed - bound_s)
+
+
+async def _keep_longest_wait(kept_s: list[float]) -> None:
+    """How long this process had to wait for the processor."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LOOK_S
+        await asyncio.sleep(LOOK_S)
+        kept_s[0] = max(kept_s[0], loop.time() - due)

@@ -10,7 +10,7 @@ from tests.support import processes
 from tests.support.http import Exchange
 
 TIMERS = LinkTimers(connect_s=10, silence_s=10, answer_s=10)
-OPTIONS = "tokens=40,tokens_per_second=40"
+OPTIONS = "tokens=120,tokens_per_second=40"
 
 
 async def test_both_replicas_are_used_and_one_that_leaves_dns_finishes_what_it_has() -> None:
@@ -34,6 +34,8 @@ async def test_both_replicas_are_used_and_one_that_leaves_dns_finishes_what_it_h
                 assert sorted(owners) == ["one"] * 3 + ["two"] * 3
                 hosts.remove("127.0.0.2")
                 await eventually(lambda: workers.ready == 1)
+                there = [(link.worker_id, link.streams) for link in workers._links]
+                assert there == [("one", 3), ("two", 3)], "it keeps what it has"
                 assert (await workers.open(request, NotingReader())).generation_id.startswith("one")
                 await eventually(lambda: all(reader.endings for reader in readers))
                 assert len({reader.text for reader in readers}) == 1

@@ -163,6 +163,52 @@ async def test_all_of_it_has_been_read_is_an_answer_of_its_own() -> None:
         assert (await edge.refused(3)).code == Code.FAILED_PRECONDITION
 
 
+def owned(command: pb.Command, owner: str) -> pb.Command:
+    """The same, asked by an edge for that owner."""
+    (command.open if command.HasField("open") else command.attach).owner = owner
+    return command
+
+
+@in_virtual_time
+async def test_only_its_owner_attaches_to_a_generation() -> None:
+    async with on_a_call(make_registry()) as edge:
+        command = owned(open_(1, tokens="9"), "alice")
+        command.open.resume_window_ms = 60_000
+        edge.send(command)
+        generation_id = (await edge.opened(1)).generation_id
+        edge.send(owned(attach(2, generation_id, 0), "bob"), attach(3, generation_id, 0), attach(4, "w1-none", 0))
+        refusals = [await edge.refused(stream) for stream in (2, 3, 4)]
+        assert refusals == [refusals[2]] * 3, "of another's nothing is said that is not said of what never was"
+        assert refusals[0].code == Code.NOT_FOUND.value
+        edge.send(owned(attach(5, generation_id, 0), "alice"))
+        await edge.ended(5)
+        assert edge.text(5) == edge.text(1)
+
+
+@in_virtual_time
+async def test_a_moved_generation_keeps_its_owner() -> None:
+    async with on_a_call(make_registry()) as edge:
+        edge.send(owned(moved(1, "abc", 3, tokens="100", tokens_per_second="1"), "alice"))
+        await edge.opened(1)
+        edge.send(owned(moved(2, "abc", 3), "bob"), owned(attach(3, "w0-1", 3), "bob"))
+        assert [(await edge.refused(stream)).code for stream in (2, 3)] == [Code.NOT_FOUND.value] * 2
+        edge.send(owned(moved(4, "abc", 3), "alice"), owned(attach(5, "w0-1", 3), "alice"))
+        assert [(await edge.opened(stream)).generation_id for stream in (4, 5)] == ["w0-1"] * 2
+
+
+@in_virtual_time
+async def test_how_a_generation_began_says_whose_it_is() -> None:
+    async with on_a_call(make_registry()) as edge:
+        command = owned(open_(1, tokens="9"), "alice")
+        command.open.resume_window_ms = 1000
+        edge.send(command)
+        generation_id = (await edge.opened(1)).generation_id
+        again = owned(attach(2, generation_id, 0), "alice")
+        again.attach.with_beginning = True
+        edge.send(again)
+        assert pb.GenerateRequest.FromString((await edge.opened(2)).beginning.request).owner == "alice"
+
+
 @in_virtual_time
 async def test_what_has_ended_is_there_for_a_moment_because_its_last_frame_may_be_lost() -> None:
     registry = make_registry()

@@ -91,7 +91,8 @@ class Generations(RuleBasedStateMachine):
         if there:
             self._read(edge, there, MOVED_INDEX, pb.Command(stream=self.number + 1, open=request))
             return
-        self.told = [told for told in self.told if told.id != name or told.ending is None]
+        self.told = [told for told in self.told if told.id != name]
+        self.away = [reader for reader in self.away if reader.told.id != name]  # theirs was another
         told = self._begin(edge, request, 0)
         if told:
             told.id, told.first = name, 0 if pieces else MOVED_INDEX
@@ -186,10 +187,10 @@ class Generations(RuleBasedStateMachine):
     @rule(pick=PICKS)
     def stop(self, pick: int) -> None:
         told = self.known[pick % len(self.known)]
-        if told.kept(self.now):
+        if told.kept(self.now) and told.ending is None:
             told.end(Code.CANCELLED)
             self.act(lambda: self.registry.cancel(told.id))
-        elif told.kept(self.now) is False:
+        elif told.ending is not None or told.kept(self.now) is False:
             with pytest.raises(Refused):
                 self.registry.cancel(told.id)
 
@@ -208,6 +209,7 @@ class Generations(RuleBasedStateMachine):
         broken = self.edges[edge]
         broken.serving.cancel()
         self.edges[edge] = self.run(self.call())
+        assert broken.serving.cancelled()
         for reader in broken.client.at_worker.values():
             reader.told.leave(self.now, GRACE_S)
         self.away += [reader for reader in broken.client.readers.values() if reader.told.id]
@@ -226,6 +228,7 @@ class Generations(RuleBasedStateMachine):
                 assert self.registry.has(told.id) == one
         if None not in kept:
             assert self.registry.running == self.running(), "one runs that nobody can hear"
+        assert not any(edge.serving.done() for edge in self.edges)
 
     def teardown(self) -> None:
         """Whoever still reads gets all of it, without a word more; then nothing is left."""
@@ -236,6 +239,7 @@ class Generations(RuleBasedStateMachine):
             for edge in self.edges:
                 self.act(edge.takes.set)
             self.run(asyncio.sleep(1))
+            assert not any(edge.serving.done() for edge in self.edges)
             for edge in self.edges:
                 edge.client.hear()
                 for reader in edge.client.readers.values():

@@ -166,11 +166,13 @@ async def test_cancel_of_an_unknown_id_is_refused() -> None:
 
 
 @in_virtual_time
-async def test_cancel_of_an_ended_generation_changes_nothing() -> None:
+async def test_cancel_of_an_ended_generation_is_refused_and_changes_nothing() -> None:
     registry = make_registry()
     generation = await start(registry, make_request())
     ending = await ending_of(generation)
-    registry.cancel(generation.id)
+    with pytest.raises(Refused) as caught:
+        registry.cancel(generation.id)
+    assert caught.value.failed.code is Code.NOT_FOUND
     await asyncio.sleep(1)
     assert generation.log.ending is ending
 

@@ -237,3 +237,12 @@ async def test_a_label_is_told_even_where_no_text_is_under_it() -> None:
         chunks = [chunk async for chunk in pair.stub.GenerateTextStream(generate())]
     assert [chunk.label.tool_call.id for chunk in chunks if chunk.HasField("label")] == ["c0", "c1"]
     assert chunks[-1].finish_reason == "tool_calls"
+
+
+async def test_another_owners_generation_can_not_be_cancelled() -> None:
+    async with served(make_registry()) as pair:
+        call, generation_id = await begin(pair, owner="alice")
+        assert await cancel(pair, generation_id) is grpc.StatusCode.NOT_FOUND
+        request = pb.CancelGenerationRequest(generation_id=generation_id, owner="alice")
+        assert await pair.stub.CancelGeneration(request).code() is grpc.StatusCode.OK
+        assert await call.code() is grpc.StatusCode.CANCELLED

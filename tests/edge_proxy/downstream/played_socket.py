@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from edge_proxy.core.caller import ANYONE, Caller
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import Ticker
 from edge_proxy.downstream.websocket import Socket
@@ -39,12 +40,13 @@ def make_streams(upstream: PlayedUpstream, admission: Admission) -> Streams:
 class Here:
     """A socket that is open."""
 
-    def __init__(self, max_streams: int) -> None:
+    def __init__(self, max_streams: int, caller: Caller = ANYONE) -> None:
         self.upstream = PlayedUpstream()
         self.admission = Admission(TERMS)
         self.streams = make_streams(self.upstream, self.admission)
         self.sockets: list[Socket] = []
         self._max_streams = max_streams
+        self._caller = caller
         self.client = SocketClient(self._app)
 
     async def generate(self, ref: str = "", **fields: Any) -> None:
@@ -58,13 +60,19 @@ class Here:
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        self.sockets.append(Socket(receive, send, self.streams, max_streams=self._max_streams, resume_window_s=30.0))
+        self.sockets.append(
+            Socket(
+                receive, send, self.streams, caller=self._caller, max_streams=self._max_streams, resume_window_s=30.0
+            )
+        )
         await self.socket.run()
 
 
-async def open_socket(*, max_streams: int = 64, prepare: Callable[[Here], None] = lambda here: None) -> Here:
+async def open_socket(
+    *, max_streams: int = 64, caller: Caller = ANYONE, prepare: Callable[[Here], None] = lambda here: None
+) -> Here:
     """A socket whose client has connected; `prepare` is called before that."""
-    here = Here(max_streams)
+    here = Here(max_streams, caller)
     prepare(here)
     await settle()
     return here

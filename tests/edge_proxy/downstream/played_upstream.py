@@ -63,6 +63,7 @@ class PlayedUpstream:
     def __init__(self) -> None:
         self.generations: list[Generation] = []
         self.cancelled: list[str] = []
+        self.cancelled_by: list[str] = []  # owners
         self.abandoned = 0  # opens that were cancelled before their answer
         self.refusal: Exception | None = None
         self.answers = asyncio.Event()
@@ -95,8 +96,9 @@ class PlayedUpstream:
             raise self.refusal
         return Opened(generation_id, generation, "before")
 
-    async def cancel(self, generation_id: str) -> None:
+    async def cancel(self, generation_id: str, owner: str) -> None:
         """See `Workers`."""
         self.cancelled.append(generation_id)
+        self.cancelled_by.append(owner)
         if generation_id not in (generation.id for generation in self.generations):
             raise Refused(Failure(Code.NOT_FOUND, "There is no such generation."))

@@ -1,6 +1,7 @@
 """The guarded connection: what it takes, what it refuses, and when. Real clients do the same in `tests/faults`."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ class Transport(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.closed = False
+        self.on_write: Callable[[], None] | None = None
 
     def close(self) -> None:
         self.closed = True
@@ -39,6 +41,8 @@ class Transport(asyncio.Transport):
 
     def write(self, data: Any) -> None:
         self.written += data
+        if self.on_write:
+            self.on_write()
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         assert high == 0
@@ -89,6 +93,32 @@ async def test_nothing_is_written_to_a_connection_that_is_lost() -> None:
     stream.fail(Code.CANCELLED)
     await running
     assert transport.written == written
+
+
+async def test_of_two_answers_for_a_slow_client_one_writes_at_a_time() -> None:
+    """Each write fills the connection; what more there is waits in the pacers, and not in the transport."""
+    connection, transport = make_connection()
+    writes = 0
+
+    def fill() -> None:
+        nonlocal writes
+        writes += 1
+        connection.pause_writing()
+
+    transport.on_write = fill
+    connection.pause_writing()
+    streams = [Stream(Pacer(interval_s=0, ping_interval_s=15, timeout_s=120, now=0), HandTicker()) for _ in range(2)]
+    running = [asyncio.create_task(Pump(one, NativeEncoder("w1-1"), connection.wire).run()) for one in streams]
+    await settle()
+    for index in range(1, 20):
+        for stream in streams:
+            stream.push("a", index, now=0)
+        assert writes == index - 1
+        connection.resume_writing()
+        assert writes == index
+    connection.connection_lost(None)
+    for task in running:
+        task.cancel()
 
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"

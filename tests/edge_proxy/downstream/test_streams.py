@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from edge_proxy.core.caller import ANYONE, Caller
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.request import GenerationRequest
@@ -168,7 +169,7 @@ async def test_streams_that_have_ended_are_forgotten() -> None:
     told = list(ended.told)
     server.streams.fail_all(Code.SERVER_DRAINING)
     assert ended.told == told
-    assert server.streams._streams == set()
+    assert server.streams._streams == {}
 
 
 @in_virtual_time
@@ -190,8 +191,54 @@ async def test_of_several_generations_none_starts_when_one_may_not() -> None:
 @in_virtual_time
 async def test_an_ending_without_text_stands_behind_where_the_client_came_back() -> None:
     server = Server()
-    client = Client(SSEResponse(server.streams.resume(Cursor("w1-1", 41)), native))
+    client = Client(SSEResponse(server.streams.resume(Cursor("w1-1", 41), ANYONE), native))
     await settle()
     server.upstream.last.end()
     await client.response()
     assert b"id: w1-1.42\n" in client.body
+
+
+ALICE, BOB = Caller(key_id="1", owner="alice"), Caller(key_id="2", owner="bob")
+
+
+async def begin(server: Server, caller: Caller) -> Client:
+    client = Client(SSEResponse(server.streams.open([replace(ASKED, caller=caller)]), native))
+    await settle()
+    return client
+
+
+@in_virtual_time
+async def test_the_streams_of_who_may_not_any_more_end_and_say_so() -> None:
+    server = Server()
+    clients = [await begin(server, caller) for caller in (ALICE, BOB, ANYONE)]
+    server.streams.recheck(lambda caller: caller is BOB)
+    server.streams.recheck(lambda caller: caller is BOB)
+    await clients[0].response()
+    assert codes(clients[0]) == ["UNAUTHENTICATED"]
+    assert server.upstream.generations[0].left
+    assert [client.task.done() for client in clients] == [True, False, False]
+    assert server.released == 1
+    server.streams.fail_all(Code.SERVER_DRAINING)
+    for client in clients[1:]:
+        await client.response()
+
+
+@in_virtual_time
+async def test_who_may_not_any_more_while_the_worker_is_asked_gets_a_status() -> None:
+    server = Server()
+    server.upstream.answers.clear()
+    client = await begin(server, ALICE)
+    server.streams.recheck(lambda _: False)
+    with pytest.raises(Refused) as caught:
+        await client.response()
+    assert caught.value.failure.code is Code.UNAUTHENTICATED
+
+
+@in_virtual_time
+async def test_who_goes_on_with_a_generation_is_known_to_the_worker() -> None:
+    server = Server()
+    client = Client(SSEResponse(server.streams.resume(Cursor("w1-1", 41), ALICE), native))
+    await settle()
+    assert server.upstream.last.request.caller is ALICE
+    server.upstream.last.end()
+    await client.response()

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from edge_proxy.core.caller import Caller
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.downstream.stream import PAUSE_CHARS
 from edge_proxy.downstream.websocket import BURST_FRAMES, LAST_PATIENCE_S, MAX_UNSENT
@@ -414,3 +415,15 @@ async def test_a_server_that_cancels_the_socket_leaves_its_generations() -> None
     assert here.client.task.cancelled()
     assert here.upstream.last.left
     assert await nothing_is_left_running()
+
+
+@in_virtual_time
+async def test_all_that_a_socket_asks_is_asked_by_who_opened_it() -> None:
+    caller = Caller(key_id="1", owner="alice")
+    here = await open_socket(caller=caller)
+    await here.generate("a", resumable=True)
+    await here.client.say(type="resume", ref="b", lastEventId="w1-7.3")
+    assert [generation.request.caller for generation in here.upstream.generations] == [caller, caller]
+    await here.client.say(type="cancel", ref="a")
+    assert here.upstream.cancelled_by == ["alice"]
+    await here.client.leave()

@@ -1,11 +1,15 @@
 """Who may open a socket."""
 
+import asyncio
 import json
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
+from edge_proxy.core.caller import ANYONE, Caller
 from edge_proxy.core.errors import Code
 from edge_proxy.downstream.request_id import RequestIdMiddleware
+from edge_proxy.downstream.websocket import LAST_PATIENCE_S
 from edge_proxy.downstream.websocket_endpoint import WebSocketEndpoint
 from edge_proxy.policy.admission import Admission
 from tests.edge_proxy.asgi_socket import SocketClient
@@ -32,10 +36,18 @@ class Site:
         )
 
     async def connect(
-        self, *headers: tuple[str, str], extensions: tuple[str, ...] = ("websocket.http.response",)
+        self,
+        *headers: tuple[str, str],
+        extensions: tuple[str, ...] = ("websocket.http.response",),
+        caller: Caller = ANYONE,
     ) -> SocketClient:
         """A client that has asked for the upgrade."""
-        client = SocketClient(RequestIdMiddleware(self.endpoint), headers=[HOST, *headers], extensions=extensions)
+
+        async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["state"]["caller"] = caller
+            await self.endpoint(scope, receive, send)
+
+        client = SocketClient(RequestIdMiddleware(endpoint), headers=[HOST, *headers], extensions=extensions)
         await settle()
         return client
 
@@ -134,3 +146,20 @@ async def test_an_upgrade_has_a_request_id() -> None:
     client = await Site().connect(("X-Request-ID", "my-1"))
     assert (b"x-request-id", b"my-1") in client.sent[0]["headers"]
     await client.leave()
+
+
+@in_virtual_time
+async def test_a_socket_closes_when_who_opened_it_may_not_any_more() -> None:
+    site = Site()
+    idle, busy, others = [
+        await site.connect(caller=Caller(key_id=owner, owner=owner)) for owner in ("alice", "alice", "bob")
+    ]
+    await busy.say(type="generate", prompt="x")
+    for _ in range(3):
+        site.streams.recheck(lambda caller: caller.owner == "bob")
+        site.endpoint.recheck(lambda caller: caller.owner == "bob")
+    await asyncio.sleep(LAST_PATIENCE_S + 0.1)
+    assert [idle.close_code, busy.close_code, others.close_code] == [3000, 3000, None]
+    assert busy.codes == ["UNAUTHENTICATED"]
+    assert site.admission.streams == 0
+    await others.leave()

@@ -42,6 +42,7 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
         self.calls = 0
         self.ended = 0
         self.cancelled: list[str] = []
+        self.cancelled_by: list[str] = []  # owners
         self.cancel_status: grpc.StatusCode | None = None
         self._frames: asyncio.Queue[pb.WorkerFrame | None] = asyncio.Queue()
 
@@ -80,6 +81,7 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
         self, request: pb.CancelGenerationRequest, context: Any
     ) -> pb.CancelGenerationResponse:
         self.cancelled.append(request.generation_id)
+        self.cancelled_by.append(request.owner)
         if self.cancel_status:
             await context.abort(self.cancel_status, "no")
         return pb.CancelGenerationResponse()

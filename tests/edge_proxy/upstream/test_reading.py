@@ -39,7 +39,12 @@ class Bench:
         self.finds = True
         self.link = WorkerLink("127.0.0.1:1", LINK_TIMERS)
         self.reading = Reading(
-            pb.GenerateRequest(model="tiny"), self.reader, interval_s=0.05, deadline=1e9, recover=self._recover
+            pb.GenerateRequest(model="tiny"),
+            self.reader,
+            owner="",
+            interval_s=0.05,
+            deadline=1e9,
+            recover=self._recover,
         )
 
     def adopt(self) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from edge_proxy.core.caller import Caller
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.reader import Opened
 from edge_proxy.core.request import GenerationRequest
@@ -16,7 +17,7 @@ from tests.edge_proxy.upstream.readers import NotingReader, eventually
 from tests.edge_proxy.upstream.scripted_worker import ScriptedWorker, serving, text_frame
 
 TIMERS = LinkTimers(connect_s=10, silence_s=10, answer_s=10)
-REQUEST = GenerationRequest(prompt="x", timeout_s=60, batch_interval_s=0.05)
+REQUEST = GenerationRequest(prompt="x", timeout_s=60, batch_interval_s=0.05, caller=Caller(key_id="1", owner="alice"))
 
 
 def taken(worker: ScriptedWorker, command: pb.Command) -> pb.WorkerFrame:
@@ -94,7 +95,7 @@ async def test_a_call_that_broke_is_attached_to_again_at_the_index() -> None:
         script.hang_up()
         await eventually(lambda: lasts(script, "attach"))
         (command,) = lasts(script, "attach")
-        assert command.attach == pb.Attach(generation_id=opened.generation_id, next_index=3)
+        assert command.attach == pb.Attach(generation_id=opened.generation_id, next_index=3, owner="alice")
         assert command.interval_ms == 50
         await eventually(lambda: workers.ready)
         script.send(text_frame(command.stream, "d", 4))
@@ -113,6 +114,7 @@ async def test_a_lost_workers_stream_goes_on_with_another_from_the_text_so_far()
         assert [(piece.chars, piece.next_index) for piece in continuation.pieces] == [(2, 2), (1, 3)]
         assert 0 < command.open.timeout_ms <= 60_000
         assert command.open.model == "tiny"
+        assert command.open.owner == "alice"
         other.send(text_frame(command.stream, "d", 4))
         await eventually(lambda: reader.text == "abcd")
         assert reader.endings == []
@@ -244,3 +246,12 @@ async def test_who_came_back_can_be_moved_too() -> None:
         (command,) = lasts(scripts[1], "open")
         assert (command.open.continuation.text, command.open.continuation.next_index) == ("abcd", 4)
         assert command.open.prompt == "x"
+
+
+async def test_who_comes_back_says_whose_it_is_and_so_does_who_stops_it() -> None:
+    script = make_worker("one")
+    async with connected(script) as (workers, _):
+        await workers.attach("one-7", 3, REQUEST, NotingReader())
+        await workers.cancel("one-7", "alice")
+        assert [command.attach.owner for command in lasts(script, "attach")] == ["alice"]
+        assert script.cancelled_by == ["alice"]

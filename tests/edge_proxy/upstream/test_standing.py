@@ -7,13 +7,14 @@ from math import inf
 import pytest
 
 from edge_proxy.core.breaker import LIMIT, State
-from edge_proxy.core.errors import Code
+from edge_proxy.core.errors import Code, Refused
 from edge_proxy.upstream.exchange import Exchange, Route
+from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.standing import Standing
 from protos import inference_pb2 as pb
 from tests.edge_proxy.upstream.links import linked
 from tests.edge_proxy.upstream.readers import REQUEST, NotingReader, eventually
-from tests.edge_proxy.upstream.scripted_worker import ScriptedWorker, text_frame
+from tests.edge_proxy.upstream.scripted_worker import ScriptedWorker, open_none, text_frame
 from tests.support.virtual_time import in_virtual_time, until
 
 FINISHED = pb.Finished(finish_reason="stop")
@@ -179,7 +180,18 @@ async def test_another_process_at_the_address_is_tried_soon() -> None:
     assert bench.standing.breaker.until == pytest.approx(1)
 
 
-async def test_a_link_tells_of_answers_that_do_not_come_and_of_its_losses() -> None:
+async def test_a_link_tells_of_answers_that_do_not_come() -> None:
+    worker = ScriptedWorker()
+    worker.on_open = open_none
+    async with linked(worker, LinkTimers(connect_s=10, silence_s=10, answer_s=0.02)) as link:
+        for _ in range(int(LIMIT)):
+            assert not link.standing.breaker.aside
+            with pytest.raises(Refused):
+                await link.open(REQUEST, Route(NotingReader(), None))
+        assert link.standing.breaker.aside
+
+
+async def test_a_link_tells_of_its_losses() -> None:
     worker = ScriptedWorker()
     async with linked(worker) as link:
         for calls in (1, 2):

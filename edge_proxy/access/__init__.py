@@ -1,0 +1,1 @@
+"""Who asks: API keys, an issuer's tokens, and tickets for who can not send a header."""
