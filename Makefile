@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
+.PHONY: help run up down certs sbom audit wheels test test-cluster prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -12,8 +12,30 @@ help:  ## List the targets
 run: .venv/run  ## Start a worker with the bundled model and an edge; Ctrl-C stops both
 	@exec $(BIN)/python scripts/run_local.py
 
+up:  ## Build and start the cluster of docker-compose.yml, and wait until it streams; ARGS="--scale inference_worker=5"
+	@$(PYTHON) scripts/run_cluster.py up $(ARGS)
+
+down:  ## Stop that cluster, and leave nothing of it
+	@$(PYTHON) scripts/run_cluster.py down
+
+certs: .venv/dev  ## Make an authority and certificates for this machine in certs/
+	$(BIN)/python scripts/make_certs.py
+
+sbom: .venv/bin/python  ## Write sbom.json, the packages of the images as CycloneDX
+	$(BIN)/python scripts/make_sbom.py
+
+audit: .venv/dev  ## Ask PyPI whether a package of the images is known to be vulnerable; needs a network
+	$(BIN)/python -m uv tool run pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt
+
+wheels: .venv/bin/python  ## Put the packages of the images into deploy/wheels, for builds that can not reach PyPI
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
+	  --requirement requirements.txt --dest deploy/wheels
+
 test: .venv/dev tests/clients/node_modules  ## Run all tests
 	$(BIN)/python -m pytest $(TESTS)
+
+test-cluster: .venv/dev wheels  ## Kill containers of that cluster under load, on a docker daemon of its own; four minutes, as root
+	TEST_CLUSTER=1 $(BIN)/python -m pytest --timeout=900 -s tests/cluster
 
 prove: .venv/dev  ## Spell and read ten thousand random streams of each dialect; five to ten minutes
 	$(BIN)/python -m pytest --hypothesis-profile=prove --timeout=1200 tests/edge_proxy/dialects/test_round_trip.py
@@ -54,7 +76,7 @@ lock: .venv/dev  ## Resolve the dependencies again, to the newest that pyproject
 	$(BIN)/python scripts/make_locks.py
 
 clean:  ## Remove the environment and all caches
-	rm -rf .venv bench/.build tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv bench/.build tests/cluster/.build deploy/wheels/*.whl tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:

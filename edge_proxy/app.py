@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -39,6 +40,7 @@ from edge_proxy.policy.admission import Admission, Terms
 from edge_proxy.policy.limits import KeyLimits
 from edge_proxy.probe import Probe
 from edge_proxy.settings import Settings
+from edge_proxy.upstream.channel import Security, make_channel
 from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
 
@@ -65,12 +67,16 @@ def _with_cors(app: ASGIApp, origins: Sequence[str], *, credentials: bool) -> AS
 
 
 def _make_workers(settings: Settings) -> Workers:
+    """How workers are recognised, and the edge by them, too."""
     timers = LinkTimers(
         connect_s=settings.worker_connect_timeout_s,
         silence_s=settings.worker_silence_timeout_s,
         answer_s=settings.worker_answer_timeout_s,
     )
-    return Workers(settings.workers, timers, resolve_interval_s=settings.resolve_interval_s)
+    ca, cert, key = settings.worker_tls_ca, settings.worker_tls_cert, settings.worker_tls_key
+    security = Security(settings.worker_tls_name, ca, cert, key) if ca and cert and key else None
+    connect = partial(make_channel, security=security)
+    return Workers(settings.workers, timers, resolve_interval_s=settings.resolve_interval_s, connect=connect)
 
 
 def _terms(settings: Settings) -> Terms:
@@ -155,7 +161,9 @@ class Edge:
 
     def _make_api(self) -> FastAPI:
         settings = self._settings
-        app = FastAPI(title="Token Relay", version="0.1.0", lifespan=self._lifespan)
+        # Without its address there are no pages that show it, either.
+        openapi_url = "/openapi.json" if settings.shows_docs else None
+        app = FastAPI(title="Token Relay", version="0.1.0", lifespan=self._lifespan, openapi_url=openapi_url)
         add_problem_handlers(app)
         add_native_routes(
             app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s

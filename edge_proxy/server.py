@@ -21,6 +21,7 @@ from edge_proxy.downstream.connection import Connection
 from edge_proxy.downstream.guard import ClientTerms
 from edge_proxy.downstream.websocket_connection import SocketConnection
 from edge_proxy.settings import Settings
+from edge_proxy.tls import Renewing
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +119,7 @@ async def serve(settings: Settings) -> None:
     Raises:
         OSError: The address can not be listened on.
     """
+    secure = Renewing(settings.tls_cert, settings.tls_key).context if settings.tls_cert and settings.tls_key else None
     listener = bind(settings.host, settings.port, shared=settings.processes > 1)
     edge, terms = Edge(settings), client_terms(settings)
     config = uvicorn.Config(
@@ -132,10 +134,11 @@ async def serve(settings: Settings) -> None:
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,
+        ssl_context_factory=(lambda config, default: secure) if secure else None,
         timeout_graceful_shutdown=settings.stop_timeout_s,
     )
     host, port = listener.getsockname()[:2]
-    log.info("Edge serves http://%s:%d", f"[{host}]" if ":" in host else host, port)
+    log.info("Edge serves %s://%s:%d", "https" if secure else "http", f"[{host}]" if ":" in host else host, port)
     patience = Patience(settle_s=settings.drain_settle_s, drain_s=settings.drain_timeout_s)
     await Server(config, edge, patience).serve(sockets=[listener])
     log.info("Edge has stopped.")

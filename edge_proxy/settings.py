@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from edge_proxy.access.key_ring import KeyRing
 from edge_proxy.core.caller import Limits
+from edge_proxy.tls_settings import TlsSettings
 
 Names = Annotated[list[str], NoDecode]
 Pairs = Annotated[dict[str, int], NoDecode]
@@ -19,7 +20,7 @@ ORIGIN = re.compile(
 )  # as browsers write it: lower case, no path
 
 
-class Settings(BaseSettings):
+class Settings(TlsSettings):
     """Serve the streams of inference workers to HTTP clients."""
 
     model_config = SettingsConfigDict(
@@ -32,6 +33,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    docs: bool | None = Field(
+        None, description="Serve /docs, /redoc and /openapi.json. Not given: only where the address is loopback."
+    )
     processes: int = Field(1, ge=1, le=256, description="Processes that share the port, each an edge by itself.")
     workers: Names = Field(
         ["127.0.0.1:50051"], description="Workers as host:port, comma-separated; of a name, all its addresses."
@@ -203,6 +207,11 @@ class Settings(BaseSettings):
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("it begins with none of redis://, rediss://, unix://")
         return value
+
+    @property
+    def shows_docs(self) -> bool:
+        """Whether the pages about the API are served."""
+        return _is_loopback(self.host) if self.docs is None else self.docs
 
     @field_validator("workers")
     @classmethod

@@ -1,4 +1,4 @@
-"""`python -m inference_worker`: run a worker. `--help` lists its settings."""
+"""`python -m inference_worker` runs a worker, `python -m inference_worker health` asks one. `--help` lists settings."""
 
 import logging
 import signal
@@ -13,15 +13,22 @@ from inference_worker.status import EngineError, Refused
 
 
 def main() -> int:
-    """The exit code: 0 after a stop by signal, 2 for a setting that is wrong, 1 for what else prevents a start."""
+    """The exit code: 0 after a stop by signal, 2 for a setting that is wrong, 1 for what else prevents a start.
+
+    Of `health`: 0 for a worker that serves, 1 for any other.
+    """
+    arguments = sys.argv[1:]
+    asked = arguments[:1] == ["health"]
     try:
-        settings = CliApp.run(Settings)
+        settings = CliApp.run(Settings, cli_args=arguments[1:] if asked else arguments)
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(["WORKER", *map(str, first["loc"])]).upper()
         return _complain(f"{name}: {first['msg'].removeprefix('Value error, ')} (given: {first['input']!r:.100})", 2)
     except SettingsError as error:
         return _complain(str(error), 2)
+    if asked:
+        return _ask(settings)
     try:
         _run(settings)
     except Refused as refused:
@@ -41,6 +48,13 @@ def _run(settings: Settings) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the llamacpp engine's questions to its own tokenizer
     settle()
     uvloop.run(serve(settings))
+
+
+def _ask(settings: Settings) -> int:
+    from inference_worker.health import ask  # noqa: PLC0415
+
+    complaint = ask(settings.host, settings.port, settings.tls)
+    return _complain(complaint, 1) if complaint else 0
 
 
 def _complain(message: str, code: int) -> int:

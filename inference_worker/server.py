@@ -17,6 +17,7 @@ from inference_worker.memory import Tidying
 from inference_worker.registry import Limits, Registry
 from inference_worker.servicer import Servicer
 from inference_worker.settings import Settings
+from inference_worker.tls import Renewing
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
 
@@ -106,7 +107,7 @@ class Worker:
             reflection.enable_server_reflection(names, self._server)
         host = self._settings.host
         try:
-            port = self._server.add_insecure_port(f"{host}:{self._settings.port}")
+            port = self._add_port(f"{host}:{self._settings.port}")
         except RuntimeError as error:
             await self._server.stop(None)  # or gRPC complains when it is forgotten
             raise OSError(f"{host}:{self._settings.port} can not be listened on") from error
@@ -114,6 +115,11 @@ class Worker:
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         self._tidy()
         return f"{host}:{port}"
+
+    def _add_port(self, address: str) -> int:
+        if self._settings.tls:
+            return self._server.add_secure_port(address, Renewing(self._settings.tls).credentials)
+        return self._server.add_insecure_port(address)
 
     async def drain(self, grace_s: float) -> None:
         """Refuse what is new and wait for what runs, `grace_s` at most."""

@@ -3,10 +3,11 @@
 import secrets
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from inference_worker.engines import ENGINES
+from inference_worker.tls import Files, check
 
 
 class Settings(BaseSettings):
@@ -26,6 +27,13 @@ class Settings(BaseSettings):
         default_factory=lambda: f"w{secrets.token_hex(4)}",
         pattern=r"^[a-z0-9]{1,32}$",
         description="Begins the ids of this worker's generations. No two workers share one. Random if not given.",
+    )
+    tls_cert: FilePath | None = Field(
+        None, description="mTLS: the worker's certificate, a PEM file. It is taken anew when the file changes."
+    )
+    tls_key: FilePath | None = Field(None, description="The certificate's key.")
+    tls_ca: FilePath | None = Field(
+        None, validate_default=True, description="Who signs the certificates of edges; nobody gets in without one."
     )
     engine: str = Field("llamacpp", description=f"What generates: {', '.join(ENGINES)}.")
     model: str = Field(
@@ -78,6 +86,22 @@ class Settings(BaseSettings):
         if name not in ENGINES:
             raise ValueError(f"the engines are {', '.join(ENGINES)}")
         return name
+
+    @field_validator("tls_ca")
+    @classmethod
+    def _together(cls, ca: FilePath | None, info: ValidationInfo) -> FilePath | None:
+        cert, key = info.data.get("tls_cert"), info.data.get("tls_key")
+        if cert and key and ca:
+            check(Files(cert, key, ca))
+        elif cert or key or ca:
+            raise ValueError("WORKER_TLS_CERT, WORKER_TLS_KEY and WORKER_TLS_CA are given together, or none of them")
+        return ca
+
+    @property
+    def tls(self) -> Files | None:
+        """The files for mTLS, if it is wanted."""
+        cert, key, ca = self.tls_cert, self.tls_key, self.tls_ca
+        return Files(cert, key, ca) if cert and key and ca else None
 
     @field_validator("engine_options", mode="before")
     @classmethod

@@ -32,7 +32,8 @@ class Unread:
         self._timeout_s = timeout_s
         self._timer: asyncio.TimerHandle | None = None
         self._unsent_bytes = 0
-        transport.set_write_buffer_limits(high=0)
+        # A transport that speaks TLS pauses at the limit, and not above it: at 0 it would with nothing to be sent.
+        transport.set_write_buffer_limits(high=1 if transport.get_extra_info("sslcontext") else 0)
 
     def begin(self) -> None:
         """There is something now that the client has not taken."""

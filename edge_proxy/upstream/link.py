@@ -16,7 +16,7 @@ from typing import Any
 import grpc
 
 from edge_proxy.core.errors import Code, Failure, Refused
-from edge_proxy.upstream.channel import make_channel
+from edge_proxy.upstream.channel import Connect, make_channel
 from edge_proxy.upstream.exchange import Answered, Exchange, NumberedSource, Route
 from edge_proxy.upstream.room import Room
 from edge_proxy.upstream.standing import Standing
@@ -42,7 +42,7 @@ class LinkTimers:
 class WorkerLink:
     """The connection to one worker's address, made again whenever it breaks."""
 
-    def __init__(self, address: str, timers: LinkTimers) -> None:
+    def __init__(self, address: str, timers: LinkTimers, *, connect: Connect = make_channel) -> None:
         self.address = address
         self.worker_id = ""  # "" until it has said hello, and when it is lost
         self.models: tuple[pb.Model, ...] = ()
@@ -55,7 +55,7 @@ class WorkerLink:
         self._interval_percent = 100
         self._awaited: list[asyncio.Future[bool]] = []  # who wants to know what comes of connecting
         self.silent = False  # it was lost last because it said nothing, which takes long to try again
-        self._channel = make_channel(address)
+        self._channel = connect(address)
         self._stub = rpc.AIAgentServiceStub(self._channel)
 
     @property

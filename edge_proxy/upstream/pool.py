@@ -13,6 +13,7 @@ import logging
 from collections.abc import Sequence
 
 from edge_proxy.upstream.addresses import Addresses, LookUp, look_up
+from edge_proxy.upstream.channel import Connect, make_channel
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 
 log = logging.getLogger(__name__)
@@ -28,15 +29,23 @@ class Pool:
         timers: Of each link.
         look_up: Gives the hosts of a name.
         interval_s: Between two lookups of a name.
+        connect: Makes the channel to an address.
     """
 
     def __init__(
-        self, entries: Sequence[str], timers: LinkTimers, *, look_up: LookUp = look_up, interval_s: float = 5.0
+        self,
+        entries: Sequence[str],
+        timers: LinkTimers,
+        *,
+        look_up: LookUp = look_up,
+        interval_s: float = 5.0,
+        connect: Connect = make_channel,
     ) -> None:
         self._addresses = Addresses(entries)
         self._timers = timers
         self._look_up = look_up
         self._interval_s = interval_s
+        self._connect = connect
         self._links: dict[str, WorkerLink] = {}  # by address
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -134,7 +143,7 @@ class Pool:
         task.cancel()
 
     def _add(self, address: str) -> None:
-        link = self._links[address] = WorkerLink(address, self._timers)
+        link = self._links[address] = WorkerLink(address, self._timers, connect=self._connect)
         link.standing.on_lost = self._lost.set
         link.stretch(self._percent)
         if self._resolving:

@@ -108,7 +108,8 @@ class Reading:
             self.request = pb.GenerateRequest.FromString(beginning.request)
             self.model = self.request.model
             if opened.next_index:
-                self.said.rows.append((beginning.text, opened.next_index))
+                # Its first rows may be here already: they came in the same frame.
+                self.said.rows.insert(0, (beginning.text, opened.next_index))
         return beginning.text
 
     def pause(self) -> None:

@@ -12,6 +12,7 @@ from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest, Model
 from edge_proxy.core.status import WorkerStatus
 from edge_proxy.upstream.addresses import LookUp, look_up
+from edge_proxy.upstream.channel import Connect, make_channel
 from edge_proxy.upstream.choice import Choice
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from edge_proxy.upstream.pool import Pool
@@ -35,6 +36,7 @@ class Workers:
         timers: Of each link.
         look_up: Gives the hosts of a name.
         resolve_interval_s: Between two lookups of a name.
+        connect: Makes the channel to an address.
     """
 
     def __init__(
@@ -44,8 +46,9 @@ class Workers:
         *,
         look_up: LookUp = look_up,
         resolve_interval_s: float = 5.0,
+        connect: Connect = make_channel,
     ) -> None:
-        self._pool = Pool(addresses, timers, look_up=look_up, interval_s=resolve_interval_s)
+        self._pool = Pool(addresses, timers, look_up=look_up, interval_s=resolve_interval_s, connect=connect)
         self._choice = Choice(
             lambda link: link.room.full(mine=link.streams), lambda link: link.room.fullness(mine=link.streams)
         )

@@ -5,6 +5,7 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 from edge_proxy.settings import Settings
+from tests.support.certificates import Folder
 
 
 def wrong_field(**given: object) -> str:
@@ -19,6 +20,9 @@ def test_defaults_are_these() -> None:
     assert Settings().model_dump() == {
         "host": "127.0.0.1",
         "port": 8080,
+        "tls_cert": None,
+        "tls_key": None,
+        "docs": None,
         "processes": 1,
         "workers": ["127.0.0.1:50051"],
         "resolve_interval_s": 5,
@@ -50,6 +54,10 @@ def test_defaults_are_these() -> None:
         "body_timeout_s": 10,
         "slow_reader_timeout_s": 20,
         "cors_origins": [],
+        "worker_tls_ca": None,
+        "worker_tls_cert": None,
+        "worker_tls_key": None,
+        "worker_tls_name": "inference-worker",
         "cors_credentials": False,
         "worker_connect_timeout_s": 2,
         "first_token_timeout_s": 60,
@@ -69,7 +77,15 @@ def test_every_setting_is_described_in_a_sentence(name: str) -> None:
 
 def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "keys").touch()
+    files = Folder(tmp_path / "certs")
+    (cert, key), ca = files.pair("edge"), files.ca
     special = {
+        "tls_cert": str(cert),
+        "tls_key": str(key),
+        "worker_tls_ca": str(ca),
+        "worker_tls_cert": str(cert),
+        "worker_tls_key": str(key),
+        "docs": "true",
         "api_keys": "# none",
         "api_keys_file": str(tmp_path / "keys"),
         "jwks_url": "https://id.example/keys",

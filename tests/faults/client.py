@@ -61,15 +61,16 @@ class Client:
 
     async def begin(self, edge: str) -> "Client":
         """Have the generation started."""
-        self._take(await Exchange.post(edge, self.request, self._path))
+        self.take(await Exchange.post(edge, self.request, self._path))
         return self
 
     async def resume(self, edge: str) -> "Client":
         """Come back to what was begun."""
-        self._take(await come_back(edge, self.last_id, self._path))
+        self.take(await come_back(edge, self.last_id, self._path))
         return self
 
-    def _take(self, connection: Exchange) -> None:
+    def take(self, connection: Exchange) -> None:
+        """Go on with a connection of its generation."""
         assert connection.status == 200, connection.status
         self._connection, self._coming = connection, connection.events()
 
@@ -105,7 +106,7 @@ class Client:
     def of(cls, connection: Exchange, path: str = PATH) -> "Client":
         """One that has begun in its own way."""
         client = cls({}, path)
-        client._take(connection)
+        client.take(connection)
         return client
 
     def leave(self, *, rudely: bool = False) -> None:

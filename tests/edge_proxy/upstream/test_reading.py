@@ -120,3 +120,14 @@ async def test_leaving_while_it_is_looked_for_ends_the_search_in_silence() -> No
     await asyncio.sleep(0.01)
     assert bench.reader.endings == []
     assert len(bench.sources) == 1
+
+
+async def test_what_was_said_before_stands_before_rows_that_came_with_the_answer() -> None:
+    """The worker's answer and its first rows share a frame: rows are here before who asked has read the answer."""
+    bench = Bench()
+    bench.reading.said.rows.append(("d", 4))
+    asked = pb.GenerateRequest(model="tiny").SerializeToString()
+    opened = pb.Opened(generation_id="w1-1", next_index=3, beginning=pb.Beginning(request=asked, text="abc"))
+    assert bench.reading.remember(opened) == "abc"
+    assert bench.reading.said.text == "abcd"
+    assert [piece.next_index for piece in bench.reading.said.pieces()] == [3, 4]
