@@ -196,6 +196,7 @@ class Edge:
             watching.cancel()
             await self._workers.stop()
             await self._limits.stop()
+            await self._entrance.stop()
 
     def _status(self) -> Status:
         return self._condition.status(

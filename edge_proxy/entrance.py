@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 
 from edge_proxy.access.access import Access, FindToken
 from edge_proxy.access.key_ring import KeyRing
-from edge_proxy.access.tickets import LocalStore, Tickets
+from edge_proxy.access.tickets import LocalStore, Store, Tickets
 from edge_proxy.core.caller import Caller, Limits
 from edge_proxy.downstream.authentication import Authentication, Ways
 from edge_proxy.settings import Settings
@@ -27,10 +27,11 @@ class Entrance:
         self._settings = settings
         self._keys = KeyRing(settings.api_keys, settings.api_keys_file)
         self._access = Access(self._keys, _find_token(settings))
-        self._tickets = Tickets(LocalStore(), self._access.as_of_now)
+        self._tickets = Tickets(_store(settings.redis_url), self._access.as_of_now)
         self._looks = 0
-        # Several processes share no tickets: one would be good by chance only.
-        self.issue: Callable[[Caller], Awaitable[str]] | None = self._tickets.issue if settings.processes == 1 else None
+        # Several processes that share no tickets: one would be good by chance only.
+        alone = settings.processes == 1 or settings.redis_url
+        self.issue: Callable[[Caller], Awaitable[str]] | None = self._tickets.issue if alone else None
 
     def before(self, app: ASGIApp, *, ticket_paths: Collection[str]) -> ASGIApp:
         """The app, with the question who asks before everything."""
@@ -46,6 +47,10 @@ class Entrance:
     async def watch(self) -> None:
         """Take over what changes in the file of keys, until cancelled."""
         await self._keys.watch()
+
+    async def stop(self) -> None:
+        """Leave what is shared with other edges."""
+        await self._tickets.close()
 
     def look(self, *rechecks: Callable[[May], None]) -> None:
         """Have those checked again who are in: every so many calls."""
@@ -69,3 +74,11 @@ def _find_token(settings: Settings) -> FindToken | None:
         jwks_url=settings.jwks_url,
         limits=Limits(**settings.jwt_limits),
     ).find
+
+
+def _store(redis_url: str) -> Store:
+    if not redis_url:
+        return LocalStore()
+    from edge_proxy.access.shared_tickets import SharedStore  # noqa: PLC0415 - a library that others need not load
+
+    return SharedStore(redis_url)

@@ -32,6 +32,9 @@ class Store(Protocol):
     async def take(self, name: str) -> str | None:
         """The value, which is kept no longer; None if there is none. Of two who come at once, one gets it."""
 
+    async def close(self) -> None:
+        """Leave what is kept elsewhere."""
+
 
 class _Kept(NamedTuple):
     value: str
@@ -62,6 +65,9 @@ class LocalStore:
         """See `Store`."""
         kept = self._forget(name) if name in self._kept else None
         return kept.value if kept and self._now() < kept.until else None
+
+    async def close(self) -> None:
+        """See `Store`."""
 
     def _forget(self, name: str) -> _Kept:
         kept = self._kept.pop(name)
@@ -104,6 +110,10 @@ class Tickets:
             return None
         fields = json.loads(value)
         return self._as_of_now(Caller(**fields | {"limits": Limits(**fields["limits"])}))
+
+    async def close(self) -> None:
+        """Leave the store."""
+        await self._store.close()
 
 
 def _name(ticket: str) -> str:

@@ -20,6 +20,11 @@ def add_ticket_routes(app: FastAPI, *, issue: Callable[[Caller], Awaitable[str]]
     async def ticket(request: Request) -> Response:
         """Give out a ticket, good once: who opens a stream or a WebSocket with `?ticket=` is who asked for it here."""
         if issue is None:
-            raise Refused(Failure(Code.NOT_SUPPORTED, "There are several processes here, which share no tickets."))
+            raise Refused(
+                Failure(
+                    Code.NOT_SUPPORTED,
+                    "There are several processes here, which share no tickets without EDGE_REDIS_URL.",
+                )
+            )
         answer = {"ticket": await issue(caller_of(request)), "expiresInSeconds": int(life_s)}
         return JSONResponse(answer, 201, {"cache-control": "no-store"})
