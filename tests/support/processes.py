@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -37,7 +37,7 @@ class Service:
     """One process of ours, and what it logs."""
 
     def __init__(self, *arguments: str, **variables: str) -> None:
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by stop()
+        self._log = tempfile.TemporaryFile("a+")  # noqa: SIM115 - closed by stop(); appended to wherever we read
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
@@ -80,9 +80,14 @@ class Service:
 
 
 @contextlib.contextmanager
-def worker(**variables: str) -> Iterator[tuple[str, Service]]:
-    """A worker process with the scripted engine, unless told otherwise; its address and itself."""
-    service = Service("-m", "inference_worker", **{"WORKER_ENGINE": "scripted", "WORKER_PORT": "0"} | variables)
+def worker(*, through: Sequence[str] = (), **variables: str) -> Iterator[tuple[str, Service]]:
+    """A worker process with the scripted engine, unless told otherwise; its address and itself.
+
+    `through` names a module that runs it, as `python -m` would: see `counted`.
+    """
+    service = Service(
+        "-m", *through, "inference_worker", **{"WORKER_ENGINE": "scripted", "WORKER_PORT": "0"} | variables
+    )
     try:
         yield service.wait_for(r"serves \S+ on (\S+)\.\n"), service
     finally:
@@ -90,10 +95,10 @@ def worker(**variables: str) -> Iterator[tuple[str, Service]]:
 
 
 @contextlib.contextmanager
-def edge(*workers: str, **variables: str) -> Iterator[tuple[str, Service]]:
-    """An edge process before these workers, once it is ready; its address and itself."""
+def edge(*workers: str, through: Sequence[str] = (), **variables: str) -> Iterator[tuple[str, Service]]:
+    """An edge process before these workers, once it is ready; its address and itself. `through` as above."""
     given = {"EDGE_WORKERS": ",".join(workers), "EDGE_PORT": "0"} | variables
-    service = Service("-m", "edge_proxy", "serve", **given)
+    service = Service("-m", *through, "edge_proxy", "serve", **given)
     try:
         address = service.wait_for(r"serves http://(\S+)\n")
         wait_until(lambda: is_ready(address), f"the edge at {address} is ready")

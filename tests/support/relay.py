@@ -88,6 +88,8 @@ class Relay:
             finally:
                 target_writer.close()
                 self._writers -= {writer, target_writer}
+        except asyncio.CancelledError:
+            pass  # by the context's end, and asyncio would log it
         finally:
             writer.close()
             self._connections.discard(task)
