@@ -172,12 +172,15 @@ async def cut_the_link(here: Site) -> None:
 
 
 async def abuse(here: Site, cycles: int, chance: random.Random) -> None:
-    """So many cycles: each way at once and in any order, and then the link."""
-    while cycles > 0:
-        ways = chance.sample(WAYS, min(len(WAYS), cycles))
+    """So many cycles: each way at once and in any order, and half of the time the link, which forgets with its call."""
+    left = cycles
+    while left > 0:
+        ways = chance.sample(WAYS, min(len(WAYS), left))
         await asyncio.gather(*(way(here.edge) for way in ways))
-        await cut_the_link(here)
-        cycles -= len(WAYS) + 1
+        left -= len(ways)
+        if left > cycles / 2:
+            await cut_the_link(here)
+            left -= 1
 
 
 async def settled(here: Site, turn: int) -> tuple[int, tuple[Held, Held]]:
