@@ -61,7 +61,9 @@ class Client:
 
     async def begin(self, edge: str) -> "Client":
         """Have the generation started."""
-        self.take(await Exchange.post(edge, self.request, self._path))
+        connection = await Exchange.post(edge, self.request, self._path)
+        assert connection.status == 200, await connection.body()
+        self.take(connection)
         return self
 
     async def resume(self, edge: str) -> "Client":

@@ -8,8 +8,8 @@ import contextlib
 import json
 import os
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import astuple, dataclass
 
 import pytest
 
@@ -23,11 +23,12 @@ from tests.support.worker_probe import WorkerProbe
 
 CYCLES = int(os.environ.get("SOAK_CYCLES", "100"))
 SEED = 20
+SETTLES_S = 5.0  # everybody has left by then
 KEPT_S = 1.5  # windows and graces are shorter
-SETTLES_S = 10.0  # and all connections have ended
+LOOKS = 5  # at what is held: some of it is on its way out
 THREADS = 4  # gRPC's come and go, within bounds of its own
 OBJECTS_PER_CYCLE = 0.1
-OBJECTS = 250  # what happens to be alive
+OBJECTS = 100  # what happens to be alive
 KILOBYTES_PER_CYCLE = 1.0  # ids that are remembered are a tenth of it
 KILOBYTES = 4096  # heaps grow in pieces, whatever for
 EDGE = {
@@ -38,7 +39,8 @@ EDGE = {
 WORKER = {"WORKER_REATTACH_WINDOW_S": "1"}
 COUNTED = ["tests.support.counted"]
 
-SHORT = {"prompt": "x", "engine_options": {"tokens": 20, "tokens_per_second": 200}}
+TOKENS = 60
+SHORT = {"prompt": "x", "engine_options": {"tokens": TOKENS, "tokens_per_second": 200}}
 LONG = {"prompt": "x", "engine_options": {"tokens": 1_000_000, "tokens_per_second": 100}}
 SILENT = {"prompt": "x", "engine_options": {"first_token_delay_ms": 1000}}  # so long the script keeps who has left
 HEAD = f"POST {PATH} HTTP/1.1\nContent-Type: application/json"
@@ -96,7 +98,7 @@ async def ask_for_what_is_not_given(edge: str) -> None:
 
 async def read_to_the_end(edge: str) -> None:
     client = await (await Client(SHORT).begin(edge)).read_to_end()
-    assert len(client.text().split()) == 20
+    assert len(client.text().split()) == TOKENS
 
 
 async def leave_before_the_response(edge: str) -> None:
@@ -115,8 +117,9 @@ async def leave_in_the_middle(edge: str) -> None:
 async def come_back(edge: str) -> None:
     client = await (await Client(SHORT | {"resumable": True}).begin(edge)).read(3)
     client.leave(rudely=True)
-    await (await client.resume(edge)).read_to_end()
-    assert len(client.text().split()) == 20
+    if not client.ended:  # on a machine that was away for long, three events are all
+        await (await client.resume(edge)).read_to_end()
+    assert len(client.text().split()) == TOKENS
 
 
 async def never_come_back(edge: str) -> None:
@@ -166,9 +169,12 @@ WAYS: list[Callable[[str], Awaitable[None]]] = [
 async def cut_the_link(here: Site) -> None:
     """Between edge and worker, under streams, which come to their ends."""
     clients = [await (await Client(SHORT).begin(here.edge)).read(3) for _ in range(3)]
+    taken = here.relay.taken
     here.relay.cut()
     await asyncio.gather(*(client.read_to_end() for client in clients))
-    assert [len(client.text().split()) for client in clients] == [20, 20, 20]
+    while here.relay.taken == taken or not await asyncio.to_thread(processes.ready_workers, here.edge):
+        await asyncio.sleep(0.01)  # on a machine that was away for long, they had ended before; the test's limit ends this
+    assert [len(client.text().split()) for client in clients] == [TOKENS] * 3
 
 
 async def abuse(here: Site, cycles: int, chance: random.Random) -> None:
@@ -184,21 +190,21 @@ async def abuse(here: Site, cycles: int, chance: random.Random) -> None:
 
 
 async def settled(here: Site, turn: int) -> tuple[int, tuple[Held, Held]]:
-    """What is held when that has not changed for longer than anything is kept; and the next turn."""
-    loop = asyncio.get_running_loop()
+    """What is held when nothing that is kept for a while is kept any more, at the least; and the next turn."""
     async with WorkerProbe(here.worker) as probe:
         await probe.wait_for_running(0, limit_s=SETTLES_S)
-    since = deadline = loop.time() + SETTLES_S
-    held: tuple[Held, Held] | None = None
-    while True:
-        now = await here.held(turn)
+    await asyncio.sleep(KEPT_S)
+    seen = []
+    for _ in range(LOOKS):
+        seen.append(await here.held(turn))
         turn += 1
-        if held is None or [(one.tasks, one.descriptors) for one in now] != [(o.tasks, o.descriptors) for o in held]:
-            since = loop.time()
-        held = now
-        if loop.time() - since > KEPT_S or loop.time() > deadline:
-            return turn, held
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.1)
+    edge, worker = [least(helds) for helds in zip(*seen, strict=True)]
+    return turn, (edge, worker)
+
+
+def least(seen: Sequence[Held]) -> Held:
+    return Held(*[min(values) for values in zip(*map(astuple, seen), strict=True)])
 
 
 def as_before(held: Held, before: Held) -> bool:

@@ -212,7 +212,7 @@ class Generations(RuleBasedStateMachine):
         assert broken.serving.cancelled()
         for reader in broken.client.at_worker.values():
             reader.told.leave(self.now, GRACE_S)
-        self.away += [reader for reader in broken.client.readers.values() if reader.told.id]
+        self.away += [reader for reader in broken.client.readers.values() if reader.told in self.known]
 
     @rule(seconds=st.sampled_from([0.001, 0.013, 0.06, 1.1, 2.9, 7.3]))
     def wait(self, seconds: float) -> None:
