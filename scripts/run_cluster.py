@@ -51,7 +51,12 @@ def up(compose: Sequence[str], arguments: Sequence[str]) -> None:
     # Edges that were made anew have other addresses. An nginx that has only just begun knows them, and may refuse.
     reload = [*compose, "exec", "-T", "nginx", "nginx", "-s", "reload"]
     subprocess.run(reload, cwd=ROOT, check=False, stderr=subprocess.DEVNULL)
-    host = _wait_for_a_stream([*compose, "port", "nginx", "8080"])
+    try:
+        host = _wait_for_a_stream([*compose, "port", "nginx", "8080"])
+    except TimeoutError:
+        for ask in (["ps"], ["logs", "--tail=20", "nginx", "edge_proxy", "inference_worker"]):  # which say why
+            subprocess.run([*compose, *ask], cwd=ROOT, check=False)
+        raise
     print(f"\nToken Relay streams at http://{host}, {time.monotonic() - begin:.0f} s from the start. Try:\n")
     body = '{"prompt":"Tell me a story about an owl."}'
     print(f"  curl -N -X POST http://{host}{PATH} -H 'content-type: application/json' -d '{body}'\n")
