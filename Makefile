@@ -28,8 +28,9 @@ audit: .venv/dev  ## Ask PyPI whether a package of the images is known to be vul
 	$(BIN)/python -m uv tool run pip-audit --strict --require-hashes --disable-pip --requirement requirements.txt
 
 wheels: .venv/bin/python  ## Put the packages of the images into deploy/wheels, for builds that can not reach PyPI
+	@sed 's/ ; .*\\$$/ \\/' requirements.txt > deploy/wheels/all.txt  # also what only another Python than ours needs
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
-	  --requirement requirements.txt --dest deploy/wheels
+	  --requirement deploy/wheels/all.txt --dest deploy/wheels
 
 test: .venv/dev tests/clients/node_modules  ## Run all tests
 	$(BIN)/python -m pytest $(TESTS)
