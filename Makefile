@@ -70,8 +70,9 @@ pictures: .venv/bench  ## Take the pictures in docs/images of the pages again; n
 stubs: .venv/dev  ## Make protos/*_pb2* again from protos/inference.proto
 	$(BIN)/python scripts/make_stubs.py
 
-docs: .venv/dev  ## Make docs/settings.md again from the code
+docs: .venv/dev  ## Make docs/settings.md and the tables of docs/observability.md again from the code
 	$(BIN)/python -m scripts.make_settings_table
+	$(BIN)/python -m scripts.make_metrics_tables
 
 lock: .venv/dev  ## Resolve the dependencies again, to the newest that pyproject.toml allows
 	$(BIN)/python scripts/make_locks.py

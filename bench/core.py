@@ -41,6 +41,7 @@ class NoSource:
         """Nothing."""
 
     resume = leave = pause
+    moves = 0
 
 
 def pacer() -> Callable[[], None]:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
+from edge_proxy import logs
 from edge_proxy.access.keys_command import run_keys
 from edge_proxy.client.commands import COMMANDS
 from edge_proxy.health import ask
-from edge_proxy.process import configure_logs, run
+from edge_proxy.metrics import MetricsError
+from edge_proxy.process import run
 from edge_proxy.processes import Family
 from edge_proxy.settings import Settings
 
@@ -53,6 +55,8 @@ def _with_settings(do: Callable[[Settings], int], arguments: list[str]) -> int:
 def _serve(settings: Settings) -> int:
     try:
         _run(settings)
+    except MetricsError as error:
+        return _complain(str(error), 1)
     except OSError as error:
         return _complain(f"{settings.host}:{settings.port} can not be listened on: {error}", 1)
     return 0
@@ -75,7 +79,7 @@ def _said(error: ValidationError) -> str:
 
 def _run(settings: Settings) -> None:
     if settings.processes > 1:
-        configure_logs()
+        logs.configure(settings.log_format)
         Family(settings, run).serve()
     else:
         run(settings)

@@ -15,6 +15,7 @@ from edge_proxy.condition import Condition
 from edge_proxy.core.caller import Limits
 from edge_proxy.core.errors import Code
 from edge_proxy.core.lateness import Lateness
+from edge_proxy.core.meter import Figures
 from edge_proxy.core.status import Status
 from edge_proxy.core.stretch import Stretch
 from edge_proxy.dialects import rate_limit
@@ -35,6 +36,7 @@ from edge_proxy.downstream.ticket_routes import add_ticket_routes
 from edge_proxy.downstream.websocket_endpoint import PATH as WEBSOCKET_PATH
 from edge_proxy.downstream.websocket_endpoint import WebSocketEndpoint
 from edge_proxy.entrance import Entrance
+from edge_proxy.measuring import Measuring
 from edge_proxy.memory import Tidying
 from edge_proxy.policy.admission import Admission, Terms
 from edge_proxy.policy.limits import KeyLimits
@@ -112,6 +114,7 @@ class Edge:
         self._tidying = Tidying()
         self._stretch = Stretch(max_factor=settings.max_batch_stretch)
         self._lateness = Lateness(max_lag_s=settings.max_lag_ms / 1000)
+        self._measuring = Measuring(settings)
         self._streams = Streams(
             admit=self._admission.admit,
             release=self._admission.release,
@@ -122,6 +125,7 @@ class Edge:
             ticker=Ticker(),
             claim=self._limits.claim,
             on_failure=self._condition.on_failure,
+            watching=self._measuring.watching,
         )
         self._sockets = WebSocketEndpoint(
             self._streams,
@@ -136,13 +140,18 @@ class Edge:
         # asks is asked within CORS, for a page is to read that it is refused, and a preflight carries no key.
         asked = self._entrance.before(with_shortcut(self.api), ticket_paths=TICKET_PATHS)
         self.app: ASGIApp = RequestIdMiddleware(
-            _with_cors(asked, settings.cors_origins, credentials=settings.cors_credentials)
+            _with_cors(asked, settings.cors_origins, credentials=settings.cors_credentials),
+            on_refusal=self._measuring.watching.refused,
         )
 
     @property
     def streams(self) -> int:
         """How many run."""
         return self._admission.streams
+
+    def figures(self, *, process: str = "0") -> Figures:
+        """What Prometheus is told; to be called on the event loop."""
+        return self._measuring.figures(self._streams, self._workers, self._stretch, process=process)
 
     def settle(self) -> None:
         """Say that it goes away, to who asks whether it is ready, and serve on."""
@@ -179,7 +188,12 @@ class Edge:
         app.router.routes.append(WebSocketRoute(WEBSOCKET_PATH, self._sockets))
         add_page_routes(app)
         add_status_routes(app, status=self._status)
-        add_operations_routes(app, ready_workers=lambda: self._workers.ready, draining=lambda: self._leaving)
+        add_operations_routes(
+            app,
+            ready_workers=lambda: self._workers.ready,
+            draining=lambda: self._leaving,
+            metrics=self._measuring.page(self.figures),
+        )
         return app
 
     @asynccontextmanager
@@ -195,6 +209,7 @@ class Edge:
             probe.stop()
             watching.cancel()
             await self._workers.stop()
+            self._measuring.close()
             await self._limits.stop()
             await self._entrance.stop()
 
@@ -207,6 +222,7 @@ class Edge:
         )
 
     def _look(self, *, busy: float, lag_s: float) -> None:
+        self._measuring.look(lag_s=lag_s)
         self._condition.look(busy=busy, lag_s=lag_s)
         self._admission.late = self._lateness.look(lag_s=lag_s)
         self._workers.stretch(self._stretch.look(busy=busy, lag_s=lag_s))

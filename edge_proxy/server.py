@@ -14,12 +14,14 @@ from collections.abc import Generator
 
 import uvicorn
 
+from edge_proxy import metrics
 from edge_proxy.app import Edge
 from edge_proxy.departure import Departing, Departure, Patience
 from edge_proxy.descriptors import make_room
 from edge_proxy.downstream.connection import Connection
 from edge_proxy.downstream.guard import ClientTerms
 from edge_proxy.downstream.websocket_connection import SocketConnection
+from edge_proxy.reports import Place, Reporter
 from edge_proxy.settings import Settings
 from edge_proxy.tls import Renewing
 
@@ -113,11 +115,27 @@ def client_terms(settings: Settings) -> ClientTerms:
     )
 
 
-async def serve(settings: Settings) -> None:
-    """Run an edge until SIGTERM (let streams end) or SIGINT (end them).
+@contextlib.contextmanager
+def _measured(edge: Edge, settings: Settings, place: Place | None) -> Generator[None, None, None]:
+    """While an edge runs: have its figures served, by this process or, if there are several, by their parent."""
+    if place:
+        reporter = Reporter(place.channel, lambda: edge.figures(process=place.name))
+        reporter.start()
+        try:
+            yield
+        finally:
+            reporter.stop()
+        return
+    metrics.serve(metrics.OnLoop(asyncio.get_running_loop(), edge.figures), **metrics.where(settings))
+    yield  # and to the end of the process: the last scrape may come when nothing runs any more
+
+
+async def serve(settings: Settings, place: Place | None = None) -> None:
+    """Run an edge until SIGTERM (let streams end) or SIGINT (end them); `place` is the process's among several.
 
     Raises:
         OSError: The address can not be listened on.
+        MetricsError: Nor can that for metrics.
     """
     secure = Renewing(settings.tls_cert, settings.tls_key).context if settings.tls_cert and settings.tls_key else None
     listener = bind(settings.host, settings.port, shared=settings.processes > 1)
@@ -140,5 +158,6 @@ async def serve(settings: Settings) -> None:
     host, port = listener.getsockname()[:2]
     log.info("Edge serves %s://%s:%d", "https" if secure else "http", f"[{host}]" if ":" in host else host, port)
     patience = Patience(settle_s=settings.drain_settle_s, drain_s=settings.drain_timeout_s)
-    await Server(config, edge, patience).serve(sockets=[listener])
+    with _measured(edge, settings, place):
+        await Server(config, edge, patience).serve(sockets=[listener])
     log.info("Edge has stopped.")

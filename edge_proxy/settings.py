@@ -4,7 +4,7 @@ import importlib.util
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -37,6 +37,15 @@ class Settings(TlsSettings):
         None, description="Serve /docs, /redoc and /openapi.json. Not given: only where the address is loopback."
     )
     processes: int = Field(1, ge=1, le=256, description="Processes that share the port, each an edge by itself.")
+    metrics_host: str = Field("127.0.0.1", description="Address to serve metrics on, for Prometheus: `/metrics`.")
+    metrics_port: int = Field(
+        9464,
+        ge=-1,
+        le=65535,
+        description="Port for it; 0 takes a free one, -1: none. If the default one is taken, there are no metrics.",
+    )
+    log_format: Literal["text", "json"] = Field("text", description="How a line of the log is written.")
+    log_streams: bool = Field(True, description="Log a line for each stream at its end, without any of its text.")
     workers: Names = Field(
         ["127.0.0.1:50051"], description="Workers as host:port, comma-separated; of a name, all its addresses."
     )

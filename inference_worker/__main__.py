@@ -1,13 +1,14 @@
 """`python -m inference_worker` runs a worker, `python -m inference_worker health` asks one. `--help` lists settings."""
 
-import logging
 import signal
 import sys
 
 from pydantic import ValidationError
 from pydantic_settings import CliApp, SettingsError
 
+from inference_worker import logs
 from inference_worker.memory import settle
+from inference_worker.metrics import MetricsError
 from inference_worker.settings import Settings
 from inference_worker.status import EngineError, Refused
 
@@ -33,7 +34,7 @@ def main() -> int:
         _run(settings)
     except Refused as refused:
         return _complain(f"WORKER_ENGINE_OPTIONS: {refused}", 2)
-    except (EngineError, OSError) as error:
+    except (EngineError, MetricsError, OSError) as error:
         return _complain(str(error), 1)
     return 0
 
@@ -44,8 +45,7 @@ def _run(settings: Settings) -> None:
 
     from inference_worker.server import serve  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # the llamacpp engine's questions to its own tokenizer
+    logs.configure(settings.log_format)
     settle()
     uvloop.run(serve(settings))
 

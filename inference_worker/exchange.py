@@ -180,6 +180,7 @@ class Exchange:
         if stream.index > before:
             if stream.fresh:
                 stream.fresh, stream.due = False, now
+                _note_first(stream.generation, now)
             self._schedule(stream, now)
         if stream.index < log.next_index:
             stream.due = now
@@ -201,6 +202,12 @@ class Exchange:
             stream.due = max(stream.due, now - LATE * interval_s) + interval_s
             stream.queued = True
             self._later.add(stream, stream.due)
+
+
+def _note_first(generation: Generation, now: float) -> None:
+    """Its first text leaves, if no other reader has had it."""
+    if generation.story and generation.story.first_at is None:
+        generation.story.first_at = now
 
 
 def _read_section(stream: Stream, draft: FrameDraft) -> None:

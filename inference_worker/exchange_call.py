@@ -41,6 +41,7 @@ class ExchangeCall:
     def __init__(self, registry: Registry, rhythm: Rhythm) -> None:
         self._registry = registry
         self._rhythm = rhythm
+        self._traffic = registry.watching.traffic
         slot_s, grace_s = rhythm.tick_s or LEAST_TICK_S, rhythm.reattach_window_s
         self._exchange = Exchange(registry, self._wake, slot_s=slot_s, grace_s=grace_s)
         self._due = asyncio.Event()
@@ -118,6 +119,8 @@ class ExchangeCall:
         if self._exchange.due is not None:
             self._arm(self._exchange.due)
         if frame:
+            self._traffic.frames += 1
+            self._traffic.rows += len(frame.text_stream)
             await write(frame)
             await asyncio.sleep(BREATH_S)
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from inference_worker.engines.base import Engine, Finish, Model, Run
 from inference_worker.generation import Finished, GenerationLog
+from inference_worker.meter import Figures
 from inference_worker.request import Request
 from inference_worker.shelf import STOPPED, CallLater, Generation, Shelf
 from inference_worker.status import Code, EngineError, Failed, Refused
 from inference_worker.text import TextStage
+from inference_worker.watching import Watching
 
 log = logging.getLogger(__name__)
 
@@ -42,15 +44,25 @@ class Registry(Shelf):
         worker_id: Begins every generation's id, so that an edge can tell whose it is.
         limits: What is held at most.
         call_later: Calls a function after so many seconds: `loop.call_later`, or a test's clock.
+        watching: Measures generations.
     """
 
-    def __init__(self, engine: Engine, *, worker_id: str, limits: Limits, call_later: CallLater) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        worker_id: str,
+        limits: Limits,
+        call_later: CallLater,
+        watching: Watching | None = None,
+    ) -> None:
         super().__init__(call_later)
         self.worker_id = worker_id
         self.limits = limits
         self.draining = False
         self.running = 0  # engine runs that have not returned
         self.on_full: Callable[[], None] = lambda: None  # called when they are as many as may be, or are not any more
+        self.watching = watching or Watching()
         self._engine = engine
         self._uncounted = 0  # starts since all text was counted
 
@@ -71,6 +83,13 @@ class Registry(Shelf):
             Refused: The request is wrong (INVALID_ARGUMENT, NOT_FOUND), there is no room (RESOURCE_EXHAUSTED), or the
                 worker is going away (UNAVAILABLE).
         """
+        try:
+            return await self._start(request, self.watching.clock())
+        except Refused as refused:
+            self.watching.refused(refused.failed.code)
+            raise
+
+    async def _start(self, request: Request, asked_at: float) -> Generation:
         self._admit()
         if request.model and request.model not in (model.name for model in self.models):
             raise Refused(Code.NOT_FOUND, "This worker does not serve that model.", field="model")
@@ -86,6 +105,10 @@ class Registry(Shelf):
         generation_id = request.generation_id or f"{self.worker_id}-{secrets.token_hex(12)}"
         asked = request.asked if window_s else b""
         generation = Generation(generation_id, self._make_log(request), window_s, asked, request.owner)
+        model = next(model for model in self.models if request.model in (model.name, ""))
+        generation.story = self.watching.begin(
+            request, generation_id=generation_id, asked_at=asked_at, model=model.name, engine=model.engine
+        )
         self._hold(generation)
         self._run(generation, run, request)
         return generation
@@ -95,6 +118,20 @@ class Registry(Shelf):
         made = GenerationLog(first_index=first, max_chars=self.limits.max_log_chars)
         made.seed(request.pieces)
         return made
+
+    def figures(self) -> Figures:
+        """What Prometheus is told of generations."""
+        figures = self.watching.figures((each.story, each.log) for each in self.held if each.story)
+        figures.set("generations_running", self.running)
+        figures.set("generation_places", self.limits.max_streams)
+        figures.set("generations_held", len(self.held))
+        figures.set("held_chars", self._held_chars())
+        figures.set("draining", self.draining)
+        for model in self.models:
+            figures.set("info", 1, self.worker_id, model.engine, model.name)
+        for kind, number in self._engine.troubles.items():
+            figures.set("engine_troubles_total", number, kind)
+        return figures
 
     def stop_all(self) -> None:
         """End whatever runs; the worker is going away."""
@@ -141,6 +178,9 @@ class Registry(Shelf):
             run.drop()
             generation.task = None  # a cancelled task keeps its frames, and those this generation: a cycle
             generation.log.close(STOPPED)
+            if generation.story:
+                self.watching.end(generation.story, generation.log)
+            generation.story = None
             if deadline:
                 deadline.cancel()
 

@@ -5,6 +5,7 @@ The worker is a public gRPC service: it checks all of this although an edge has 
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ MAX_TOKENS = 1_000_000  # no model here has a context beyond it; more is a slip
 MAX_STOPS = 16  # each is searched for at every token
 MAX_STOP_CHARS = 256
 MAX_MIN_CHUNK_CHARS = 4_096
+TRACE_PARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
 MAX_ID_CHARS = 128  # of a generation: a worker's id of 32, and 24 more
 
 
@@ -61,6 +63,7 @@ class Request:
     first_index: int = 0
     pieces: tuple[Piece, ...] = ()
     generation_id: str = ""
+    trace_parent: str = ""
     owner: str = ""
     asked: bytes = field(default=b"", compare=False)
     engine_options: dict[str, str] = field(default_factory=dict)
@@ -99,11 +102,17 @@ def parse(request: pb.GenerateRequest) -> Request:
         first_index=request.continuation.next_index,
         pieces=_pieces(request.continuation),
         generation_id=request.continuation.generation_id,
+        trace_parent=_trace_parent(request.trace_parent),
         owner=request.owner,
         asked=request.SerializeToString() if request.resume_window_ms else b"",
         engine_options=dict(request.engine_options),
         extras={name: _json(name, text) for name, text in request.extras.items()},
     )
+
+
+def _trace_parent(header: str) -> str:
+    """The header, if it is one; where a trace is lost, no generation is."""
+    return header if TRACE_PARENT.fullmatch(header) else ""
 
 
 def _check_input(request: pb.GenerateRequest) -> None:

@@ -9,15 +9,18 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from inference_worker import facts, metrics, tracing
 from inference_worker.engines import ENGINES
 from inference_worker.engines.base import Engine
 from inference_worker.engines.config import EngineConfig, Upstream
 from inference_worker.exchange_call import Rhythm
 from inference_worker.memory import Tidying
+from inference_worker.meter import Figures
 from inference_worker.registry import Limits, Registry
 from inference_worker.servicer import Servicer
 from inference_worker.settings import Settings
 from inference_worker.tls import Renewing
+from inference_worker.watching import Watching, log_generation
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
 
@@ -27,7 +30,8 @@ SERVICE_NAME: str = pb.DESCRIPTOR.services_by_name["AIAgentService"].full_name
 INTERRUPT_GRACE_S = 1.0  # a person at a terminal waits
 CLEANUP_GRACE_S = 1.0  # for calls to end once their generations have
 POLL_S = 0.02
-TIDY_PERIOD_S = 5.0
+LOOK_PERIOD_S = 1.0
+LOOKS_PER_TIDYING = 5
 
 
 def server_options(settings: Settings) -> Sequence[tuple[str, int]]:
@@ -85,14 +89,24 @@ class Worker:
             max_total_chars=settings.max_total_chars,
             max_resume_window_s=settings.max_resume_window_s,
         )
-        call_later = asyncio.get_running_loop().call_later
-        self.registry = Registry(engine, worker_id=settings.id, limits=limits, call_later=call_later)
+        self._loop = asyncio.get_running_loop()
+        watching = Watching()
+        if settings.log_generations:
+            watching.on_end.append(log_generation)
+        self._tracer = tracing.from_environment()
+        if self._tracer:
+            watching.on_end.append(self._tracer.record)
+        self._lag_s = watching.meter.histogram("loop_lag_seconds")
+        self.registry = Registry(
+            engine, worker_id=settings.id, limits=limits, call_later=self._loop.call_later, watching=watching
+        )
         rhythm = Rhythm(settings.tick_ms / 1000, settings.heartbeat_s, settings.reattach_window_s)
         self._servicer = Servicer(self.registry, rhythm)
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(options=server_options(settings))
         self._tidying = Tidying()
-        self._tidy_timer: asyncio.TimerHandle | None = None
+        self._looks = 0
+        self._look_timer: asyncio.TimerHandle | None = None
 
     async def start(self) -> str:
         """Listen; the address.
@@ -113,7 +127,7 @@ class Worker:
             raise OSError(f"{host}:{self._settings.port} can not be listened on") from error
         await self._server.start()
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
-        self._tidy()
+        self._look(self._loop.time() - LOOK_PERIOD_S)
         return f"{host}:{port}"
 
     def _add_port(self, address: str) -> int:
@@ -136,12 +150,27 @@ class Worker:
         await self._server.stop(grace=0.1)
         await self._until_none(CLEANUP_GRACE_S, lambda: self._servicer.open_calls)
         await self._engine.close()
-        if self._tidy_timer:
-            self._tidy_timer.cancel()
+        if self._tracer:
+            self._tracer.close()
+        if self._look_timer:
+            self._look_timer.cancel()
 
-    def _tidy(self) -> None:
-        self._tidying.look(open_now=self.registry.running)
-        self._tidy_timer = asyncio.get_running_loop().call_later(TIDY_PERIOD_S, self._tidy)
+    def figures(self) -> Figures:
+        """What Prometheus is told; to be called on the event loop."""
+        figures = self.registry.figures()
+        figures.set("exchange_calls", self._servicer.edges)
+        figures.set("plain_calls", self._servicer.open_calls - self._servicer.edges)
+        facts.show(figures)
+        return figures
+
+    def _look(self, looked_at: float) -> None:
+        """Look at the process, once a second."""
+        now = self._loop.time()
+        self._lag_s.add(max(0.0, now - looked_at - LOOK_PERIOD_S))
+        self._looks += 1
+        if self._looks % LOOKS_PER_TIDYING == 0:
+            self._tidying.look(open_now=self.registry.running)
+        self._look_timer = self._loop.call_later(LOOK_PERIOD_S, self._look, now)
 
     async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in ("", SERVICE_NAME):
@@ -159,12 +188,13 @@ async def serve(settings: Settings) -> None:
     """Run a worker until SIGTERM (finish what runs, then exit) or SIGINT (exit within a second or two).
 
     Raises:
-        EngineError, Refused, OSError: It can not start.
+        EngineError, MetricsError, Refused, OSError: It can not start.
     """
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, number)
     worker = Worker(settings, make_engine(settings))
+    metrics.serve(metrics.OnLoop(asyncio.get_running_loop(), worker.figures), **metrics.where(settings))
     address = await worker.start()
     log.info("Worker %s serves %s on %s.", settings.id, worker.registry.models[0].name, address)
     first = await signals.get()

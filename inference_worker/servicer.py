@@ -33,6 +33,11 @@ class Servicer(rpc.AIAgentServiceServicer):
         registry.on_full = self.report_load  # so that edges refuse by themselves what would be refused here
         self.open_calls = 0  # gRPC's stop() returns before handlers have cleaned up: count them ourselves
 
+    @property
+    def edges(self) -> int:
+        """How many calls of Exchange there are."""
+        return len(self._calls)
+
     def report_load(self) -> None:
         """Tell every edge the load now."""
         for call in self._calls:
@@ -108,6 +113,8 @@ async def _write_chunks(generation: Generation, index: int, moved: asyncio.Event
             await context.write(chunk)
             return
         if moved_on:
+            if generation.story and generation.story.first_at is None:
+                generation.story.first_at = asyncio.get_running_loop().time()
             generation_id = ""
             await context.write(chunk)
         else:

@@ -1,7 +1,7 @@
 """The worker's settings: environment variables `WORKER_*`, or flags of the same names."""
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -23,6 +23,15 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(50051, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    metrics_host: str = Field("127.0.0.1", description="Address to serve metrics on, for Prometheus: `/metrics`.")
+    metrics_port: int = Field(
+        9465,
+        ge=-1,
+        le=65535,
+        description="Port for it; 0 takes a free one, -1: none. If the default one is taken, there are no metrics.",
+    )
+    log_format: Literal["text", "json"] = Field("text", description="How a line of the log is written.")
+    log_generations: bool = Field(True, description="Log a line for each generation at its end, without its text.")
     id: str = Field(
         default_factory=lambda: f"w{secrets.token_hex(4)}",
         pattern=r"^[a-z0-9]{1,32}$",

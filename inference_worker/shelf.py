@@ -7,11 +7,13 @@ RUNNING --- ended ---> ENDED --- nobody reads --> GONE
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from time import monotonic
 from typing import Protocol
 
 from inference_worker.generation import GenerationLog
 from inference_worker.status import Code, Failed, Refused
+from inference_worker.watching import Story
 
 STOPPED = Failed(Code.CANCELLED, "The generation was stopped.")
 REMEMBERED_IDS = 10_000  # of generations that are gone, so that a late reader learns "gone", not "never was"
@@ -34,7 +36,7 @@ class Generation:
     To who is not its owner there is none.
     """
 
-    __slots__ = ("asked", "expiry", "id", "log", "owner", "readers", "resume_window_s", "task")
+    __slots__ = ("asked", "expiry", "id", "log", "owner", "readers", "resume_window_s", "story", "task")
 
     def __init__(
         self, generation_id: str, log: GenerationLog, resume_window_s: float, asked: bytes, owner: str = ""
@@ -47,10 +49,13 @@ class Generation:
         self.readers = 0
         self.task: asyncio.Task[None] | None = None
         self.expiry: Timer | None = None
+        self.story: Story | None = None  # while it runs
 
     def stop(self, failed: Failed) -> None:
         """End it now: readers see `failed`, and the engine's task is cancelled."""
         self.log.close(failed)
+        if self.story and self.story.stopped_at is None:
+            self.story.stopped_at = monotonic()
         if self.task:
             self.task.cancel()
 
@@ -124,6 +129,11 @@ class Shelf:
     def has(self, generation_id: str) -> bool:
         """Whether one of that id is held."""
         return generation_id in self._generations
+
+    @property
+    def held(self) -> Collection[Generation]:
+        """All that are held."""
+        return self._generations.values()
 
     def _hold(self, generation: Generation) -> None:
         self._gone.pop(generation.id, None)

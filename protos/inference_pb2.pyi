@@ -117,6 +117,7 @@ class GenerateRequest(_message.Message):
     RAW_PROMPT_FIELD_NUMBER: _builtins.int
     EXTRAS_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    TRACE_PARENT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """A model from ListModels; empty for the worker's default."""
     prompt: _builtins.str
@@ -133,6 +134,10 @@ class GenerateRequest(_message.Message):
     """The prompt is no message but text to go on from, as it stands, outside any chat template."""
     owner: _builtins.str
     """Whose the generation is: only who names the same owner reads or stops it. Empty: of those that name none."""
+    trace_parent: _builtins.str
+    """The trace that this is part of, and the span that asks, as W3C Trace Context writes them in the HTTP header
+    `traceparent`. Empty, or anything else than that: none.
+    """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatMessage]:
         """A conversation, put into the model's own chat template. Control tokens spelled in it are plain text to the model."""
@@ -168,10 +173,11 @@ class GenerateRequest(_message.Message):
         raw_prompt: _builtins.bool = ...,
         extras: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         owner: _builtins.str = ...,
+        trace_parent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "engine_options", b"engine_options", "extras", b"extras", "messages", b"messages", "min_chunk_chars", b"min_chunk_chars", "model", b"model", "owner", b"owner", "prompt", b"prompt", "raw_prompt", b"raw_prompt", "resume_window_ms", b"resume_window_ms", "sampling", b"sampling", "timeout_ms", b"timeout_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "engine_options", b"engine_options", "extras", b"extras", "messages", b"messages", "min_chunk_chars", b"min_chunk_chars", "model", b"model", "owner", b"owner", "prompt", b"prompt", "raw_prompt", b"raw_prompt", "resume_window_ms", b"resume_window_ms", "sampling", b"sampling", "timeout_ms", b"timeout_ms", "trace_parent", b"trace_parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

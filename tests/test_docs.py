@@ -7,6 +7,7 @@ import pytest
 
 from edge_proxy.core.errors import ERRORS
 from edge_proxy.dialects.native_request import GenerateBody
+from scripts import make_metrics_tables
 from scripts.make_settings_table import FILE, page
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,6 +16,11 @@ PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("recipes/**/
 
 def test_the_settings_page_is_what_the_code_says() -> None:
     assert FILE.read_text() == page(), "run make docs"
+
+
+def test_the_tables_of_metrics_are_what_the_code_says() -> None:
+    text = make_metrics_tables.FILE.read_text()
+    assert text == make_metrics_tables.page(text), "run make docs"
 
 
 def test_every_setting_is_described() -> None:

@@ -18,6 +18,7 @@ WITHOUT_TESTS = {
     "edge_proxy/core/reader.py",
     "edge_proxy/core/request.py",
     "edge_proxy/dialects/base.py",
+    "edge_proxy/downstream/close_codes.py",
     "inference_worker/engines/base.py",
     "inference_worker/engines/config.py",
     "inference_worker/engines/openai_chunks.py",

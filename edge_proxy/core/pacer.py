@@ -48,9 +48,7 @@ class Pacer:
         "_chore_at",
         "_ending",
         "_first_token_s",
-        "_flush_at",
         "_gap_s",
-        "_heard_at",
         "_held",
         "_interval_s",
         "_label",
@@ -63,8 +61,11 @@ class Pacer:
         "closed",
         "deadline",
         "due",
+        "flush_at",
+        "heard_at",
         "held_chars",
         "next_index",
+        "pinged",
         "stalled",
     )
 
@@ -80,6 +81,7 @@ class Pacer:
     ) -> None:
         self.next_index = 0
         self.held_chars = 0
+        self.pinged = 0  # so many pings have been given out
         self.closed = False  # the ending was polled; nothing follows
         self.stalled = False  # it was ended because nothing was pushed for too long
         self._interval_s = interval_s
@@ -89,14 +91,14 @@ class Pacer:
         self._held: list[str] = []  # of this label
         self._ending: Outcome | Failure | None = None
         self._next_flush = now  # no delta may leave before
-        self._flush_at = inf  # when the held text leaves
+        self.flush_at = inf  # when the held text leaves
         self._begin = now
         self._pings = 1  # the number of the next one
         self._ping_at = now + ping_interval_s
         self.deadline = now + timeout_s
         self._first_token_s = first_token_s
         self._gap_s = gap_s
-        self._heard_at = now
+        self.heard_at = now
         # Silence is looked at when it could have lasted too long, not at each push.
         self._look_at = now + min(first_token_s, gap_s)
         self._chore_at = min(self._ping_at, self._look_at, self.deadline)  # what is due besides text
@@ -106,13 +108,13 @@ class Pacer:
         """Take new text, and the log's index behind it."""
         if self._ending is not None:
             return
-        if self._flush_at == inf:
-            self._flush_at = now if now > self._next_flush else self._next_flush
-            self.due = min(self.due, self._flush_at)
+        if self.flush_at == inf:
+            self.flush_at = now if now > self._next_flush else self._next_flush
+            self.due = min(self.due, self.flush_at)
         self._held.append(text)
         self.held_chars += len(text)
         self.next_index = next_index
-        self._heard_at = now
+        self.heard_at = now
 
     def label(self, label: Label) -> None:
         """Text from here on is something else."""
@@ -126,16 +128,16 @@ class Pacer:
         For the most frequent case, text that may leave at once, at a part of what the two cost.
         """
         soon = now + ROUNDING_S
-        if self._flush_at != inf or self._ending is not None or soon < self._next_flush or soon >= self._chore_at:
+        if self.flush_at != inf or self._ending is not None or soon < self._next_flush or soon >= self._chore_at:
             return None
         self.next_index = next_index
-        self._heard_at = now
+        self.heard_at = now
         self._next_flush = now + self._interval_s
         return Delta(text, next_index, self._label)
 
     def excuse(self, *, now: float) -> None:
         """Nothing could be pushed until now: that is no silence."""
-        self._heard_at = now
+        self.heard_at = now
 
     def end(self, ending: Outcome | Failure, *, now: float) -> None:
         """The generation is over. A second ending is ignored, because the first is what the client gets."""
@@ -158,18 +160,18 @@ class Pacer:
         if self._ending is not None:
             return self._close(self._ending)
         events: list[Event] = []
-        if soon >= self._flush_at:
+        if soon >= self.flush_at:
             events += self._take()
-            self._flush_at = inf
+            self.flush_at = inf
             self._next_flush = now + self._interval_s
         if soon >= self._ping_at:
             events.append(self._ping(now))
-        self.due = self._flush_at if self._flush_at < self._chore_at else self._chore_at
+        self.due = self.flush_at if self.flush_at < self._chore_at else self._chore_at
         return events
 
     def _silent(self, now: float) -> bool:
         """Whether nothing was pushed for too long; else when to look again."""
-        self._look_at = self._heard_at + (self._gap_s if self.next_index else self._first_token_s)
+        self._look_at = self.heard_at + (self._gap_s if self.next_index else self._first_token_s)
         self._chore_at = min(self._ping_at, self._look_at, self.deadline)
         return self._look_at <= now + ROUNDING_S
 
@@ -180,6 +182,7 @@ class Pacer:
             self._pings += 1
             self._ping_at = self._begin + self._pings * self._ping_interval_s
         self._chore_at = min(self._ping_at, self._look_at, self.deadline)
+        self.pinged += 1
         return Ping()
 
     def _take(self) -> list[Delta]:

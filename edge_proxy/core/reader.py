@@ -25,6 +25,10 @@ class Reader(Protocol):
 class Source(Protocol):
     """A generation that is being read."""
 
+    @property
+    def moves(self) -> int:
+        """How often it has been taken up again, there or elsewhere, since its worker was lost."""
+
     def pause(self) -> None:
         """Send no text for now."""
 

@@ -51,6 +51,7 @@ class GenerationRequest:
     extras: Mapping[str, str] = field(default_factory=dict)
     session: str = ""
     caller: Caller = ANYONE
+    trace_parent: str = ""  # W3C Trace Context; "" for none
 
 
 class Model(NamedTuple):

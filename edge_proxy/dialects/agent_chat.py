@@ -29,6 +29,7 @@ class Turn:
     message_id: str
     reply_id: str
     model: str
+    name: str = "agent_chat"
     headers: tuple[tuple[bytes, bytes], ...] = sse.HEADERS
 
     def encoder(self, generation_id: str, index: int = 0, before: str = "") -> "TurnEncoder":

@@ -21,6 +21,10 @@ class Dialect(Protocol):
     """Spells streams, and refusals before them."""
 
     @property
+    def name(self) -> str:
+        """For logs and metrics."""
+
+    @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """Of a stream."""
 

@@ -13,6 +13,7 @@ from edge_proxy.core import sse
 from edge_proxy.core.events import Delta, Event, Failed, Finished, Ping, Usage
 from edge_proxy.dialects import native
 
+name = "json_lines"
 headers: tuple[tuple[bytes, bytes], ...] = (
     (b"content-type", b"application/x-ndjson"),  # which is UTF-8: RFC 8259, section 8.1
     *sse.UNBUFFERED,

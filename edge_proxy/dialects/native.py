@@ -21,6 +21,7 @@ from edge_proxy.core.events import ANSWER, Channel, Delta, Event, Failed, Finish
 from edge_proxy.dialects.rate_limit import retry_after_s
 
 quote = sse.quote
+name = "native"
 headers: tuple[tuple[bytes, bytes], ...] = sse.HEADERS
 
 

@@ -65,6 +65,11 @@ class Answer:
     include_usage: bool = False
     headers: tuple[tuple[bytes, bytes], ...] = HEADERS
 
+    @property
+    def name(self) -> str:
+        """For logs and metrics."""
+        return "openai_chat" if self.shape.chat else "openai_completion"
+
     def encoder(self, generation_id: str, index: int = 0, before: str = "") -> "ChoiceEncoder":
         """See `Dialect`."""
         return ChoiceEncoder(self, generation_id, index)

@@ -17,6 +17,7 @@ from edge_proxy.core import sse
 from edge_proxy.core.events import Channel, Delta, Event, Failed, Finished, Ping, Usage
 from edge_proxy.dialects import native
 
+name = "staged"
 headers: tuple[tuple[bytes, bytes], ...] = sse.HEADERS
 refusal = native.refusal
 

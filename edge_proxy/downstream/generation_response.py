@@ -20,12 +20,15 @@ from edge_proxy.downstream.problems import limit_fields
 class GenerationResponse(Response, ABC):
     """A response of one generation or several, of which the first gives it its id."""
 
-    def __init__(self, openings: Sequence[Opening]) -> None:
+    def __init__(self, openings: Sequence[Opening], name: str) -> None:
         self.openings = openings
+        self._name = name
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See ASGI."""
+        for opening in self.openings:
+            opening.begin(self._name, scope.get("state", {}))
         gone = asyncio.ensure_future(_disconnected(receive))
         gone.add_done_callback(self._leave)
         try:
@@ -34,6 +37,10 @@ class GenerationResponse(Response, ABC):
         except Refused:
             if not gone.done():  # else there is nobody to tell
                 raise
+        except Exception:
+            for opening in self.openings:
+                opening.stream.story.cause = Code.INTERNAL_ERROR
+            raise
         finally:
             for opening in self.openings:
                 opening.close()

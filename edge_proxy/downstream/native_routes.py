@@ -72,7 +72,7 @@ def add_stop_route(app: FastAPI, streams: Streams) -> None:
     )
     async def stop(generation_id: str, request: Request) -> Response:
         """Stop a generation, whoever reads it."""
-        await streams.cancel(generation_id, caller_of(request).owner)
+        await streams.stop(generation_id, caller_of(request).owner)
         return Response(status_code=204)
 
 

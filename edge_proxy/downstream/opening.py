@@ -1,8 +1,9 @@
 """One generation that a response is to have: admitted, opened, and left whatever becomes of the response."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Any
 
 from edge_proxy.core.claim import Claim
 from edge_proxy.core.errors import Code, Failure, Refused
@@ -40,6 +41,13 @@ class Opening:
         """What its caller has left of its limits, once it is open."""
         return self._claim.standing if self._claim else ()
 
+    def begin(self, dialect: str, about: Mapping[str, Any]) -> None:
+        """Say to whom it goes: in which dialect, for which request (its id, and the trace that it is part of)."""
+        story = self.stream.story
+        story.dialect = dialect
+        story.request_id = about.get("request_id", "")
+        story.trace_parent = about.get("trace_parent", "")
+
     async def open(self) -> str:
         """The generation's id.
 
@@ -64,7 +72,7 @@ class Opening:
             del patience  # it knows the task, which keeps its exception, and that this frame: a cycle
         stream.attach(opened.source)  # which is left in the end, whatever becomes of the response
         self.before = opened.before
-        self._generation_id = opened.generation_id
+        self._generation_id = stream.story.generation_id = opened.generation_id
         return opened.generation_id
 
     def close(self) -> None:

@@ -3,11 +3,20 @@
 from collections.abc import Callable
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from starlette.concurrency import run_in_threadpool
 
 
-def add_operations_routes(app: FastAPI, *, ready_workers: Callable[[], int], draining: Callable[[], bool]) -> None:
-    """Have the app answer `/healthz` and `/readyz`."""
+def add_operations_routes(
+    app: FastAPI,
+    *,
+    ready_workers: Callable[[], int],
+    draining: Callable[[], bool],
+    metrics: Callable[[], bytes] | None = None,
+) -> None:
+    """Have the app answer `/healthz` and `/readyz`; and `/metrics`, where that is not for a port of its own alone."""
+    if metrics:
+        _add_metrics(app, metrics)
 
     @app.get("/healthz", tags=["operations"])
     async def healthz() -> JSONResponse:
@@ -23,3 +32,10 @@ def add_operations_routes(app: FastAPI, *, ready_workers: Callable[[], int], dra
         if not workers:
             return JSONResponse({"status": "no worker", "workers": 0}, 503)
         return JSONResponse({"status": "ready", "workers": workers})
+
+
+def _add_metrics(app: FastAPI, metrics: Callable[[], bytes]) -> None:
+    @app.get("/metrics", tags=["operations"], response_class=PlainTextResponse)
+    async def show_metrics() -> Response:
+        """What Prometheus reads; the same as on the port for that."""
+        return Response(await run_in_threadpool(metrics), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -38,7 +38,8 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 def response(failure: Failure, request: HTTPConnection) -> Response:
-    """The response that says `failure`, in the words of the address that was asked."""
+    """The response that says `failure`, in the words of the address that was asked; noted as its end."""
+    request.scope.setdefault("state", {})["refused"] = failure.code
     if failure.code is Code.ENDED:  # the one way to tell `EventSource` not to come back
         return Response(status_code=failure.status)
     after_s = rate_limit.retry_after_s(failure.standing) if failure.standing else RETRY_AFTER_S
@@ -62,6 +63,7 @@ async def refuse(failure: Failure, scope: Scope, receive: Receive, send: Send) -
     if scope["type"] == "http" or "websocket.http.response" in scope.get("extensions", {}):
         await response(failure, HTTPConnection(scope))(scope, receive, send)
     else:
+        scope.setdefault("state", {})["refused"] = failure.code
         await send({"type": "websocket.close"})  # which is a 403
 
 

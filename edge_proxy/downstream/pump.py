@@ -38,7 +38,9 @@ class Pump:
         try:
             data = self._encoder.encode(delta, unix_s=time.time())
             if data:  # a chunk of nothing would end the body
-                self._write(b"%x\r\n%b\r\n" % (len(data), data))  # a chunk: RFC 9112, section 7.1
+                size = len(data)
+                self._stream.sent_bytes += size
+                self._write(b"%x\r\n%b\r\n" % (size, data))  # a chunk: RFC 9112, section 7.1
         except Exception as error:
             self._fail(error)
 
@@ -49,12 +51,12 @@ class Pump:
             return
         try:
             events = stream.take(now)
-            if events and stream.ending is None:
-                data = encode(self._encoder, events)
-                if data:
-                    self._write(b"%x\r\n%b\r\n" % (len(data), data))
-            elif events:
-                self._last.set_result(encode(self._encoder, events))
+            data = encode(self._encoder, events) if events else b""
+            stream.sent_bytes += len(data)
+            if stream.ending is not None and events:
+                self._last.set_result(data)
+            elif data:
+                self._write(b"%x\r\n%b\r\n" % (len(data), data))
         except Exception as error:
             self._fail(error)
 

@@ -21,7 +21,7 @@ class SSEResponse(GenerationResponse):
     """One stream of one answer or several, as the dialect spells it."""
 
     def __init__(self, openings: Sequence[Opening], dialect: Dialect) -> None:
-        super().__init__(openings)
+        super().__init__(openings, dialect.name)
         self._dialect = dialect
 
     async def respond(self, generation_id: str, scope: Scope, send: Send) -> None:
@@ -54,8 +54,10 @@ async def _write(stream: Stream, encoder: Encoder, wire: Wire | None, send: Send
         return await Pump(stream, encoder, wire).run()
     body = encode(encoder, await stream.next())
     while stream.ending is None:
+        stream.sent_bytes += len(body)
         await send({"type": "http.response.body", "body": body, "more_body": True})
         body = encode(encoder, await stream.next())
+    stream.sent_bytes += len(body)
     return body
 
 

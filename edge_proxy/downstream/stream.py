@@ -16,7 +16,9 @@ from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Delta, Event, Label, Outcome
 from edge_proxy.core.pacer import ROUNDING_S, Pacer
 from edge_proxy.core.reader import Source
+from edge_proxy.core.story import Story
 from edge_proxy.downstream.ticker import Ticker
+from edge_proxy.downstream.watch import Watch
 
 # Held for a client that does not take it: then the worker is told to pause. Twice so much may wait, half of it as JSON,
 # where a character has twelve bytes at most: with the rest some 160 KiB, and what is under way comes on top.
@@ -26,7 +28,9 @@ PAUSE_CHARS = 8_192
 class Listener(Protocol):
     """What wants to be told, and asks with `take`."""
 
-    free: bool  # it would write what it gets at once
+    @property
+    def free(self) -> bool:
+        """It would write what it gets at once."""
 
     def on_delta(self, delta: Delta) -> None:
         """This is all that is due; it has been taken. Said only to who is free."""
@@ -40,6 +44,8 @@ class Stream:
 
     __slots__ = (
         "_asked",
+        "_express",
+        "_index",
         "_left",
         "_listener",
         "_pacer",
@@ -47,18 +53,28 @@ class Stream:
         "_source",
         "_ticker",
         "_waiter",
+        "_watch",
         "ending",
         "failure",
         "on_fail",
+        "sent_bytes",
+        "story",
     )
 
-    def __init__(self, pacer: Pacer, ticker: Ticker) -> None:
+    def __init__(self, pacer: Pacer, ticker: Ticker, watch: Watch | None = None) -> None:
         self._pacer = pacer
         self._ticker = ticker
         self._source: Source | None = None
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
         self._listener: Listener | None = None
+        self._express: Listener | None = (
+            None  # who is told of text that leaves as it comes: the one above, or its watch
+        )
+        self._watch = watch
+        self._index = pacer.next_index
+        self.story = watch.story if watch else Story(began=ticker.now())
+        self.sent_bytes = 0  # for who writes them to say
         self._asked: list[float] = []  # when the ticker will call; the next of these is the last
         self._left = False
         self.ending: Event | None = None  # the last event, when it has been given out
@@ -81,12 +97,14 @@ class Stream:
 
     def push(self, text: str, next_index: int, *, now: float) -> None:
         """See `Reader`."""
-        pacer, listener = self._pacer, self._listener
-        if listener is not None and listener.free:
+        pacer, express = self._pacer, self._express
+        if express is not None and express.free:
             delta = pacer.through(text, next_index, now=now)
             if delta is not None:
-                listener.on_delta(delta)
+                express.on_delta(delta)
                 return
+        if self._watch and not pacer.held_chars:
+            self._watch.held_since = now
         pacer.push(text, next_index, now=now)
         if pacer.held_chars > PAUSE_CHARS and not self._paused and self._source:
             self._paused = True
@@ -121,6 +139,9 @@ class Stream:
     def listen(self, listener: Listener | None) -> None:
         """Tell `listener` what is due: for who does not wait in `next`."""
         self._listener = listener
+        if self._watch:
+            self._watch.listener = listener
+        self._hurry()
 
     def poke(self) -> None:
         """Tell who listens to look, now."""
@@ -131,7 +152,10 @@ class Stream:
         pacer, asked = self._pacer, self._asked
         if self._paused:
             pacer.excuse(now=now)
+        due = pacer.flush_at
         events = pacer.poll(now=now)
+        if self._watch and events:
+            self._see(self._watch, events, now, due)
         if pacer.closed and events:
             self.ending = events[-1]
         if self._paused and pacer.held_chars == 0 and self._source:
@@ -148,6 +172,26 @@ class Stream:
             await self._waiter
         return events
 
+    @property
+    def tokens(self) -> int:
+        """How many have come."""
+        return self._pacer.next_index - self._index
+
+    @property
+    def pings(self) -> int:
+        """How many have been given out."""
+        return self._pacer.pinged
+
+    @property
+    def moves(self) -> int:
+        """How often what it reads has gone on elsewhere."""
+        return self._source.moves if self._source else 0
+
+    @property
+    def sampled(self) -> bool:
+        """It is looked at closely."""
+        return self._watch is not None and self._watch.sample is not None
+
     def on_timer(self, now: float) -> None:
         """See `Sleeper`."""
         while self._asked and self._asked[-1] <= now + ROUNDING_S:
@@ -155,6 +199,21 @@ class Stream:
         if now + ROUNDING_S >= self._pacer.deadline:
             self.fail(Code.TIMEOUT)
         self._arm(now)
+
+    def _see(self, watch: Watch, events: list[Event], now: float, due: float) -> None:
+        watch.saw(events, now=now, due=due)
+        if watch.story.first_at is not None and self._express is None:
+            if not watch.sample:
+                self._watch = watch.listener = None  # it has seen what it is there for
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """Text may leave as it comes, once the first has been seen."""
+        watch = self._watch
+        if watch is None:
+            self._express = self._listener
+        else:
+            self._express = watch if self._listener and watch.story.first_at is not None else None
 
     def _arm(self, now: float) -> None:
         """Wake the writer if something is due, else see to it that the ticker calls when it is."""

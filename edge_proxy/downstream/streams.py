@@ -10,12 +10,14 @@ from edge_proxy.core.claim import Claim
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Refused
 from edge_proxy.core.events import Failed
+from edge_proxy.core.meter import Figures
 from edge_proxy.core.pacer import Pacer
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.downstream.opening import Open, Opening
 from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
+from edge_proxy.downstream.watching import Watching
 
 DISTANCE = 0.9  # of the batch interval, between two deltas at least: the worker keeps the beat
 
@@ -33,6 +35,7 @@ class Streams:
             generations; None if there are no limits.
         ping_interval_s: Between two pings.
         ticker: Wakes streams.
+        watching: Measures them.
         on_failure: Told of every stream that is refused or fails.
     """
 
@@ -43,6 +46,7 @@ class Streams:
     cancel: Callable[[str, str], Awaitable[None]]
     ping_interval_s: float
     ticker: Ticker
+    watching: Watching = field(default_factory=Watching)
     claim: Callable[[Sequence[GenerationRequest], Cursor | None], Claim | None] = lambda asked, cursor: None
     on_failure: Callable[[Code], None] = lambda code: None
     _streams: dict[Stream, Caller] = field(default_factory=dict)
@@ -73,20 +77,30 @@ class Streams:
         request = self._admit(GenerationRequest(caller=caller))
         attach = partial(self.attach_source, *cursor, request)
         claim = self.claim([request], cursor)
-        return [self._opening(request, attach, claim, next_index=cursor.next_index)]
+        return [self._opening(request, attach, claim, next_index=cursor.next_index, resumed=True)]
 
     def _open_one(self, request: GenerationRequest, claim: Claim | None) -> Opening:
-        return self._opening(request, lambda reader: self.open_source(request, reader), claim)
+        def open_source(stream: Stream) -> Awaitable[Opened]:
+            return self.open_source(self.watching.on_behalf(request, stream.story), stream)
+
+        return self._opening(request, open_source, claim)
 
     def _admit(self, request: GenerationRequest) -> GenerationRequest:
         try:
             return self.admit(request)
         except Refused as refused:
+            self.watching.meter.count("admission_refusals_total", refused.failure.code)
             self.on_failure(refused.failure.code)
             raise
 
     def _opening(
-        self, request: GenerationRequest, open_source: Open, claim: Claim | None, *, next_index: int = 0
+        self,
+        request: GenerationRequest,
+        open_source: Open,
+        claim: Claim | None,
+        *,
+        next_index: int = 0,
+        resumed: bool = False,
     ) -> Opening:
         pacer = Pacer(
             interval_s=DISTANCE * (request.batch_interval_s or 0.0),
@@ -97,11 +111,13 @@ class Streams:
             now=self.ticker.now(),
         )
         pacer.next_index = next_index  # where an ending stands that comes without any text
-        stream = Stream(pacer, self.ticker)
+        watch = self.watching.begin(request, index=next_index, resumed=resumed, clock=self.ticker.now)
+        stream = Stream(pacer, self.ticker, watch)
         self._streams[stream] = request.caller
 
         def done() -> None:
             self._streams.pop(stream, None)
+            self.watching.end(stream, now=self.ticker.now())
             self.release()
             failure = stream.ending.failure if isinstance(stream.ending, Failed) else stream.failure
             if failure:
@@ -116,6 +132,20 @@ class Streams:
         for stream, caller in tuple(self._streams.items()) if out else ():
             if id(caller) in out and not stream.failure:
                 stream.fail(Code.UNAUTHENTICATED)
+
+    async def stop(self, generation_id: str, owner: str) -> None:
+        """Stop a generation of that owner's, whoever reads it.
+
+        Raises:
+            Refused: NOT_FOUND, or its worker is lost.
+        """
+        asked_at = self.ticker.now()
+        await self.cancel(generation_id, owner)
+        self.watching.meter.histogram("cancel_seconds").add(self.ticker.now() - asked_at)
+
+    def figures(self, *, process: str) -> Figures:
+        """What has been counted, those that run included."""
+        return self.watching.figures(self._streams, process=process)
 
     def fail_all(self, code: Code) -> None:
         """End every stream, in its own words."""

@@ -25,7 +25,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -36,6 +36,7 @@ from edge_proxy.core.caller import Caller
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.dialects.socket_frames import SocketEncoder, refusal
 from edge_proxy.dialects.socket_request import Asked, Cancel, Generate, Resume, Wrong, parse
+from edge_proxy.downstream.close_codes import GOING_AWAY, INTERNAL_ERROR, POLICY_VIOLATION, REASONS, UNAUTHORIZED
 from edge_proxy.downstream.opening import Opening
 from edge_proxy.downstream.streams import Streams
 
@@ -46,18 +47,6 @@ FRAMES_PER_S = 20.0  # above what a person's clicks make
 MAX_UNSENT = 100  # errors that a client has caused and not read
 LAST_PATIENCE_S = 0.4  # for last frames; with the line below less than the server waits, by EDGE_STOP_TIMEOUT_S
 CLOSE_PATIENCE_S = 0.25  # for a close frame to get a place: who does not read gets none
-
-# RFC 6455, section 7.4.1
-GOING_AWAY = 1001
-POLICY_VIOLATION = 1008
-INTERNAL_ERROR = 1011
-UNAUTHORIZED = 3000  # IANA's registry of close codes
-REASONS = {
-    GOING_AWAY: "The server is shutting down.",
-    POLICY_VIOLATION: "Too many frames.",
-    INTERNAL_ERROR: "Something went wrong here.",
-    UNAUTHORIZED: "A valid API key is needed.",
-}
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +68,7 @@ class Socket:
         caller: Who opened it.
         max_streams: So many generations at once.
         resume_window_s: A resumable generation is kept so long without a reader.
+        about: The request that it began with: its id, and the trace that it is part of.
     """
 
     def __init__(
@@ -90,6 +80,7 @@ class Socket:
         caller: Caller,
         max_streams: int,
         resume_window_s: float,
+        about: Mapping[str, str],
     ) -> None:
         self.caller = caller
         self._loop = asyncio.get_running_loop()
@@ -98,6 +89,7 @@ class Socket:
         self._streams = streams
         self._max_streams = max_streams
         self._resume_window_s = resume_window_s
+        self._about = about
         self._running: dict[str, Running] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._over: asyncio.Future[int | None] = self._loop.create_future()  # the close code; None: the client left
@@ -173,6 +165,7 @@ class Socket:
             except Refused as refused:
                 self._refuse(refused.failure, ref)
                 return
+            opening.begin("websocket", self._about)
             running = self._running[ref] = Running(opening, kept=kept)
             self._start(self._generate(ref, running))
 
@@ -187,7 +180,7 @@ class Socket:
 
     async def _give_up(self, generation_id: str) -> None:
         with contextlib.suppress(Refused):  # it has ended meanwhile, or its worker has
-            await self._streams.cancel(generation_id, self.caller.owner)
+            await self._streams.stop(generation_id, self.caller.owner)
 
     async def _generate(self, ref: str, running: Running) -> None:
         stream = running.opening.stream
@@ -197,8 +190,11 @@ class Socket:
             await self._send(encoder.begin())
             while stream.ending is None:
                 for event in await stream.next():
-                    await self._send(encoder.encode(event, unix_s=time.time()))
+                    text = encoder.encode(event, unix_s=time.time())
+                    stream.sent_bytes += len(text)
+                    await self._send(text)
         except Refused as refused:
+            self._streams.watching.refused(refused.failure.code)
             await self._send(refusal(refused.failure, ref))
         finally:
             self._let_go(ref)
@@ -211,6 +207,7 @@ class Socket:
             self._end(GOING_AWAY)
 
     def _refuse(self, failure: Failure, ref: str = "") -> None:
+        self._streams.watching.refused(failure.code)
         if len(self._tasks) < self._max_streams + MAX_UNSENT:
             self._start(self._send(refusal(failure, ref)))
         else:

@@ -61,6 +61,7 @@ class WebSocketEndpoint:
             caller=caller_of(HTTPConnection(scope)),
             max_streams=self._max_streams,
             resume_window_s=self._resume_window_s,
+            about=scope.get("state", {}),
         )
         self._sockets.add(socket)
         try:

@@ -18,13 +18,14 @@ class WholeResponse(GenerationResponse):
     """All answers, as the dialect spells them; a failure is a status, because nothing has been sent."""
 
     def __init__(self, openings: Sequence[Opening], dialect: WholeDialect) -> None:
-        super().__init__(openings)
+        super().__init__(openings, dialect.name)
         self._dialect = dialect
 
     async def respond(self, generation_id: str, scope: Scope, send: Send) -> None:
         """See `GenerationResponse`."""
         answers = await asyncio.gather(*[_read(opening.stream) for opening in self.openings])
         body = self._dialect.whole(generation_id, answers)
+        self.openings[0].stream.sent_bytes += len(body)
         headers = {"x-generation-id": generation_id} | self.limit_fields(scope)
         response = Response(body, 200, headers, "application/json")
         await response(scope, _nothing, send)

@@ -60,6 +60,7 @@ class NumberedSource:
     """A stream of an exchange, for who reads it."""
 
     __slots__ = ("_exchange", "_number")
+    moves = 0  # it ends with its worker
 
     def __init__(self, exchange: "Exchange", number: int) -> None:
         self._exchange = exchange

@@ -171,11 +171,11 @@ class WorkerLink:
             await self._read(call)
         except TimeoutError:
             self.silent = True
-            log.warning("The worker at %s is silent.", self.address)
+            self.standing.silent(known=self.connected)
         except grpc.aio.AioRpcError as error:
-            log.debug("The worker at %s: %s %s", self.address, error.code(), error.details())
+            self.standing.broken(error, known=self.connected)
         except Exception:  # a frame that is none: whatever it does to us, we connect again
-            log.exception("The worker at %s sent what can not be read.", self.address)
+            self.standing.unreadable()
         finally:
             call.cancel()
             writing.cancel()

@@ -79,7 +79,7 @@ class Reading:
         self._source: Source | None = None
         self._lost: tuple[int, Failure] | None = None
         self._recovering: asyncio.Task[None] | None = None
-        self._moves = 0
+        self.moves = 0
         self._paused = False
         self._left = False
 
@@ -146,10 +146,10 @@ class Reading:
         self._recovering = asyncio.create_task(self._go_on(next_index, failure))
 
     async def _go_on(self, next_index: int, failure: Failure) -> None:
-        self._moves += 1
+        self.moves += 1
         there = False
         try:
-            if self._link and self._moves <= MAX_MOVES:
+            if self._link and self.moves <= MAX_MOVES:
                 there = await self._recover(self, self._link, next_index)
         finally:
             if not there and self._reader:

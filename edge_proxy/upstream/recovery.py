@@ -8,6 +8,7 @@ Before the first token there is nothing to go on with, so that any worker will d
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from edge_proxy.core.errors import Refused
@@ -28,11 +29,20 @@ class Recovery:
     """
 
     def __init__(self, links: Callable[[], Sequence[WorkerLink]]) -> None:
+        self.results: Counter[str] = Counter()  # so often each has come of it
         self._links = links
 
     async def recover(self, reading: Reading, lost: WorkerLink, index: int) -> bool:
         """Have `reading` go on from `index`; False if nothing helps."""
-        return await _reattach(reading, lost, index) or await self._move(reading, lost, index)
+        result = "left"
+        try:
+            if await _reattach(reading, lost, index):
+                result = "attached"
+            else:
+                result = "moved" if await self._move(reading, lost, index) else "failed"
+        finally:
+            self.results[result] += 1
+        return result != "failed"
 
     async def _move(self, reading: Reading, lost: WorkerLink, index: int) -> bool:
         request = _continuation(reading, index)

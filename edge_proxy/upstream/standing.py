@@ -1,4 +1,4 @@
-"""What a worker's streams say of the worker: told to its breaker, at answers, endings and losses, never per row.
+"""What a worker's streams, and its call, say of the worker: counted, and told to its breaker; never per row.
 
 What clients cause (a bad request, a stop, leaving) says nothing. The trial of a worker that is set aside is the one
 stream whose first text is looked for, by a reader that stands before the real one until then.
@@ -7,6 +7,7 @@ stream whose first text is looked for, by a reader that stands before the real o
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable
 from math import inf
 
@@ -33,6 +34,8 @@ class Standing:
 
     def __init__(self, address: str, chance: Callable[[], float] = random.random) -> None:
         self.breaker = Breaker()
+        self.connects = 0  # so often has it said hello
+        self.troubles: Counter[str] = Counter()  # by what it was
         self._address = address
         self._worker_id = ""  # of who said hello last
         self._chance = chance
@@ -84,14 +87,31 @@ class Standing:
 
     def failed(self, why: str, *, weight: float = 1.0) -> None:
         """The worker has failed."""
+        self.troubles[why] += 1
         now = _now()
         if self.breaker.failed(now, jitter=self._chance(), weight=weight):
             pause_s = self.breaker.until - now
             log.warning("The worker at %s is set aside for %.1f s: %s.", self._address, pause_s, why)
             self._settle()
 
+    def silent(self, *, known: bool) -> None:
+        """There was no frame in time; no hello, if it is not known by one."""
+        self.troubles["no frames" if known else "no hello"] += 1
+        log.warning("The worker at %s is silent.", self._address)
+
+    def broken(self, error: Exception, *, known: bool) -> None:
+        """The call broke; or there never was one."""
+        self.troubles["broken" if known else "no connection"] += 1
+        log.debug("The worker at %s: %.500r", self._address, error)
+
+    def unreadable(self) -> None:
+        """It sent a frame that is none; to be called where that is caught."""
+        self.troubles["unreadable"] += 1
+        log.exception("The worker at %s sent what can not be read.", self._address)
+
     def greeted(self, worker_id: str) -> str:
         """The worker says hello, by that id; the same id."""
+        self.connects += 1
         if worker_id != self._worker_id:
             self._worker_id = worker_id
             self.breaker.replaced(_now())

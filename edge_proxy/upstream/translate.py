@@ -63,6 +63,7 @@ def to_message(request: GenerationRequest) -> pb.GenerateRequest:
         resume_window_ms=round(request.resume_window_s * 1000),
         engine_options=request.engine_options,
         extras=request.extras,
+        trace_parent=request.trace_parent,
         owner=request.caller.owner,
     )
 

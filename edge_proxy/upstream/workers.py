@@ -8,6 +8,7 @@ from math import inf
 from edge_proxy.core.budget import RetryBudget
 from edge_proxy.core.cursor import GENERATION_ID
 from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.core.meter import Figures
 from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest, Model
 from edge_proxy.core.status import WorkerStatus
@@ -69,6 +70,23 @@ class Workers:
         """What the workers serve that are ready, each once."""
         listed = [Model(model.name, model.engine) for link in self._links if link.ready for model in link.models]
         return list(dict.fromkeys(listed))
+
+    def show(self, figures: Figures, *, process: str) -> None:
+        """Put into the figures how the workers are, as this process sees them."""
+        for link in self._links:
+            load = link.load if link.connected else pb.Load()
+            labels = (link.address, process)
+            figures.gauge("worker_up", link.connected, *labels)
+            figures.gauge("worker_draining", load.draining, *labels)
+            figures.gauge("worker_aside", link.standing.breaker.aside, *labels)
+            figures.gauge("worker_running", load.running, *labels)
+            figures.gauge("worker_places", load.max_streams, *labels)
+            figures.gauge("worker_streams", link.streams, *labels)
+            figures.count("worker_connects_total", link.standing.connects, link.address)
+            for kind, number in link.standing.troubles.items():
+                figures.count("worker_errors_total", number, link.address, kind)
+        for result, number in self._recovery.results.items():
+            figures.count("recoveries_total", number, result)
 
     @property
     def report(self) -> list[WorkerStatus]:

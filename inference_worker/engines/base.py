@@ -1,7 +1,8 @@
 """What an engine is: it prepares a request, and then runs it into a sink."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from inference_worker.label import Label
@@ -62,6 +63,10 @@ class Run(NamedTuple):
     drop: Callable[[], None] = _nothing
 
 
+NO_TROUBLES: Mapping[str, int] = MappingProxyType({})
+"""Of an engine that needs no service."""
+
+
 def refuse_extras(request: Request, *, engine: str) -> None:
     """For an engine that has none.
 
@@ -82,6 +87,10 @@ class Engine(Protocol):
     @property
     def capacity(self) -> int:
         """How many run at once, at most; 0: as many as the worker lets."""
+
+    @property
+    def troubles(self) -> Mapping[str, int]:
+        """How often something went wrong with a service that it needs, by what it was."""
 
     async def prepare(self, request: Request) -> Run:
         """Check all that can be checked before the first token, and say how to run the request.

@@ -20,7 +20,7 @@ from typing import Any
 import httpx
 import xllamacpp
 
-from inference_worker.engines.base import Finish, Model, Run, Sink, refuse_extras
+from inference_worker.engines.base import NO_TROUBLES, Finish, Model, Run, Sink, refuse_extras
 from inference_worker.engines.llamacpp_replies import Mailbox, Reply
 from inference_worker.request import Message, Request
 from inference_worker.status import EngineError, invalid
@@ -56,6 +56,8 @@ class LlamaCppEngine:
         self._free_slots = asyncio.Semaphore(slots)
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix="llama")
         self._mailbox: Mailbox | None = None
+
+    troubles = NO_TROUBLES
 
     async def prepare(self, request: Request) -> Run:
         """Turn the input into token ids, and see that they fit the model's context."""

@@ -5,6 +5,7 @@ refused here; but a service may think before it says even that it will answer, s
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Any
@@ -16,7 +17,7 @@ from inference_worker.engines.config import Upstream
 from inference_worker.engines.openai_call import Call
 from inference_worker.engines.openai_replies import Reply
 from inference_worker.request import Message, Request
-from inference_worker.status import EngineError, invalid
+from inference_worker.status import EngineError, Refused, invalid
 
 PATIENCE_S = 1.0  # for a refusal: it comes at once, and the client's first bytes wait for it
 CONNECT_S = 5.0
@@ -46,6 +47,7 @@ class OpenAIEngine:
         limits = httpx.Limits(max_connections=upstream.connections, max_keepalive_connections=upstream.idle_connections)
         timeout = httpx.Timeout(upstream.timeout_s, connect=CONNECT_S, pool=POOL_S)
         self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, limits=limits)
+        self.troubles: Counter[str] = Counter()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def prepare(self, request: Request) -> Run:
@@ -55,7 +57,7 @@ class OpenAIEngine:
         if request.continued_text and not self._upstream.continues:
             raise invalid("continuation", "The service does not go on with a text.")
         path = "chat/completions" if request.messages else "completions"
-        call = Call(self._http, path, self._body(request))
+        call = Call(self._http, path, self._body(request), self.troubles)
         try:
             await call.head(patience_s=PATIENCE_S)
         except BaseException:  # refused, or cancelled: nobody will drop it
@@ -63,7 +65,7 @@ class OpenAIEngine:
             raise
 
         async def play(sink: Sink) -> Finish:
-            return await _play(call, sink)
+            return await self._play(call, sink)
 
         return Run(play, lambda: self._drop(call))
 
@@ -76,6 +78,30 @@ class OpenAIEngine:
         task = asyncio.create_task(call.close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    async def _play(self, call: Call, sink: Sink) -> Finish:
+        reply = Reply(sink)
+        async with aclosing(call.events()) as events:
+            async for data in events:
+                if not self._take(reply, data):
+                    break
+        try:
+            finish = reply.finish()
+        except EngineError:
+            self.troubles["cut"] += 1
+            raise
+        call.complete = reply.done
+        return finish
+
+    def _take(self, reply: Reply, data: str) -> bool:
+        try:
+            return reply.take(data)
+        except EngineError:
+            self.troubles["unreadable"] += 1
+            raise
+        except Refused:
+            self.troubles["refused"] += 1
+            raise
 
     def _body(self, request: Request) -> dict[str, Any]:
         streams, used = self._upstream.streams, request.first_index
@@ -96,17 +122,6 @@ class OpenAIEngine:
                 "add_generation_prompt": False,
             }  # of vLLM, SGLang; others need none
         return said
-
-
-async def _play(call: Call, sink: Sink) -> Finish:
-    reply = Reply(sink)
-    async with aclosing(call.events()) as events:
-        async for data in events:
-            if not reply.take(data):
-                break
-    finish = reply.finish()
-    call.complete = reply.done
-    return finish
 
 
 def _input(request: Request) -> dict[str, Any]:

@@ -6,6 +6,7 @@ send  -- head of the answer, or a refusal --> events ... -- last event --> the c
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
@@ -24,9 +25,13 @@ NOTHING_CAME = (httpx.ConnectError, httpx.ConnectTimeout, httpx.RemoteProtocolEr
 
 
 class Call:
-    """A request that is on its way, from its making on."""
+    """A request that is on its way, from its making on.
 
-    def __init__(self, http: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> None:
+    `troubles` counts what goes wrong with it, by what it was.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, path: str, body: Mapping[str, Any], troubles: Counter[str]) -> None:
+        self._troubles = troubles
         self.complete = False  # the last event has come: the connection is worth keeping
         self._response: httpx.Response | None = None
         self._events: AsyncIterator[str] | None = None
@@ -56,8 +61,10 @@ class Call:
             async for data in self._events:
                 yield data
         except httpx.TimeoutException:
+            self._troubles["timeout"] += 1
             raise Refused(Code.DEADLINE_EXCEEDED, "The service was silent for too long.") from None
         except httpx.HTTPError as error:
+            self._troubles["broken"] += 1
             raise EngineError(f"The connection to the service broke: {error or type(error).__name__}") from error
 
     async def close(self) -> None:
@@ -78,7 +85,7 @@ class Call:
 
     async def _send(self, http: httpx.AsyncClient, path: str, body: Mapping[str, Any]) -> None:
         request = http.build_request("POST", path, json=body)
-        response = await _sent(http, request)
+        response = await _sent(http, request, self._troubles)
         if response.status_code == 200:
             self._response = response
             return
@@ -88,23 +95,28 @@ class Call:
             text = ""
         finally:
             await response.aclose()
+        self._troubles["refused"] += 1
         raise refusal(response.status_code, text)
 
 
-async def _sent(http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+async def _sent(http: httpx.AsyncClient, request: httpx.Request, troubles: Counter[str]) -> httpx.Response:
     """The answer's head, after as many attempts as it takes."""
     for attempt in range(ATTEMPTS):
         try:
             return await http.send(request, stream=True)
         except httpx.PoolTimeout:
+            troubles["busy"] += 1
             raise Refused(Code.RESOURCE_EXHAUSTED, "All connections to the service are in use.") from None
         except NOTHING_CAME as error:
+            troubles["connect"] += 1
             if attempt == ATTEMPTS - 1:
                 raise Refused(Code.UNAVAILABLE, f"The service can not be reached: {error!r}") from None
             await asyncio.sleep(FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1))  # noqa: S311 - no secret
         except httpx.TimeoutException:
+            troubles["timeout"] += 1
             raise Refused(Code.DEADLINE_EXCEEDED, "The service was silent for too long.") from None
         except httpx.HTTPError as error:
+            troubles["broken"] += 1
             raise Refused(Code.UNAVAILABLE, f"The service can not be asked: {error!r}") from None
     raise AssertionError("the last attempt returns or raises")
 

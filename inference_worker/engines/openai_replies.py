@@ -66,7 +66,8 @@ class Reply:
         try:
             chunk = Chunk.model_validate_json(data)
         except ValidationError:
-            raise EngineError(f"The service sent what is no chunk: {data[:100]!r}") from None
+            message = f"The service sent {len(data):,} characters that are no chunk."  # which may be of an answer
+            raise EngineError(message) from None
         if chunk.error:
             raise refusal(_status(chunk.error), data)
         self._usage = chunk.usage or self._usage

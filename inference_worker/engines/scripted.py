@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-from inference_worker.engines.base import Finish, Model, Run, Sink, refuse_extras
+from inference_worker.engines.base import NO_TROUBLES, Finish, Model, Run, Sink, refuse_extras
 from inference_worker.engines.script import Options, parse_options, script
 from inference_worker.label import Label
 from inference_worker.request import Request
@@ -131,6 +131,8 @@ class ScriptedEngine:
         self._defaults = parse_options(options, Options())
         self._scheduler = Scheduler()
         self._timer: asyncio.TimerHandle | None = None
+
+    troubles = NO_TROUBLES
 
     async def prepare(self, request: Request) -> Run:
         """Check the options."""

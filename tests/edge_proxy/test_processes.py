@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from edge_proxy.processes import hold
-from tests.support import processes
+from tests.support import metrics, processes
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")
 
@@ -120,3 +120,23 @@ def test_a_port_that_is_taken_is_refused() -> None:
 def test_what_holds_the_port_takes_no_connections() -> None:
     with hold("127.0.0.1", 0) as holder, pytest.raises(ConnectionRefusedError):
         socket.create_connection(holder.getsockname(), timeout=5)
+
+
+def test_what_all_have_measured_is_told_together_and_never_goes_back() -> None:
+    name, started = "token_relay_edge_streams_ended_total", "token_relay_edge_streams_started_total"
+    with processes.worker() as (worker, _), processes.edge(worker, EDGE_PROCESSES="2") as (address, service):
+        processes.wait_until(lambda: service.output().count("Edge serves") == 2, "both serve")
+        where = metrics.address(service)
+        for _ in range(20):
+            ask(address)
+        processes.wait_until(lambda: metrics.scrape(where).sum(name, outcome="finished") == 20, "all are told of")
+        both = metrics.scrape(where)
+        assert both.values("token_relay_edge_streams_open", "process") == {"0", "1"}
+        assert both.sum("process_resident_memory_bytes", process="0") > 0
+        for child in children(service):
+            os.kill(child, signal.SIGKILL)
+            processes.wait_until(lambda child=child: gone(child), "it is gone")  # type: ignore[misc]  # a default
+            assert metrics.scrape(where).sum(name) == 20
+        processes.wait_until(lambda: serves_again(address), "both serve again", limit_s=3 * ENOUGH_S)
+        processes.wait_until(lambda: metrics.scrape(where).sum(name) >= 30, "those since are told of, too")
+        assert metrics.scrape(where).sum(started) == metrics.scrape(where).sum(name)

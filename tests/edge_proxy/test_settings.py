@@ -23,6 +23,10 @@ def test_defaults_are_these() -> None:
         "tls_cert": None,
         "tls_key": None,
         "docs": None,
+        "metrics_host": "127.0.0.1",
+        "metrics_port": 9464,
+        "log_format": "text",
+        "log_streams": True,
         "processes": 1,
         "workers": ["127.0.0.1:50051"],
         "resolve_interval_s": 5,
@@ -92,10 +96,13 @@ def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch
         "jwt_limits": "streams=4",
         "cors_origins": "https://app.example",
         "redis_url": "unix://x",
+        "log_format": "json",
     }
     for name, value in Settings().model_dump().items():
         if name in special:
             given = special[name]
+        elif isinstance(value, bool):
+            given = str(not value)
         else:
             given = "h:1" if isinstance(value, list) else "other" if isinstance(value, str) else str(int(value) + 1)
         monkeypatch.setenv(f"EDGE_{name.upper()}", given)

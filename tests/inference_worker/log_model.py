@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from inference_worker.engines.base import Finish, Model, Run, Sink
+from inference_worker.engines.base import NO_TROUBLES, Finish, Model, Run, Sink
 from inference_worker.exchange_call import ExchangeCall, Rhythm
 from inference_worker.label import ANSWER, Label
 from inference_worker.messages import label_message
@@ -35,6 +35,7 @@ class Voices:
 
     models = (Model(name="voice", engine="voices"),)
     capacity = 0
+    troubles = NO_TROUBLES
 
     def __init__(self) -> None:
         self.last: Voice | None = None

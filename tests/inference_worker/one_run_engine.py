@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
-from inference_worker.engines.base import Finish, Model, Run, Sink
+from inference_worker.engines.base import NO_TROUBLES, Finish, Model, Run, Sink
 from inference_worker.request import Request
 
 
 class OneRunEngine:
     """Runs every request with the same coroutine."""
+
+    troubles = NO_TROUBLES
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ START_LIMIT_S = 30.0
 
 def clean_environment() -> dict[str, str]:
     """Ours, without what is set for us: a developer's settings, and buffering that users do not turn off."""
-    foreign = ("WORKER_", "EDGE_", "PYTHONUNBUFFERED")
+    foreign = ("WORKER_", "EDGE_", "OTEL_", "PYTHONUNBUFFERED")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 
 
@@ -85,11 +85,10 @@ def worker(*, through: Sequence[str] = (), **variables: str) -> Iterator[tuple[s
 
     `through` names a module that runs it, as `python -m` would: see `counted`.
     """
-    service = Service(
-        "-m", *through, "inference_worker", **{"WORKER_ENGINE": "scripted", "WORKER_PORT": "0"} | variables
-    )
+    given = {"WORKER_ENGINE": "scripted", "WORKER_PORT": "0", "WORKER_METRICS_PORT": "0"} | variables
+    service = Service("-m", *through, "inference_worker", **given)
     try:
-        yield service.wait_for(r"serves \S+ on (\S+)\.\n"), service
+        yield service.wait_for(r'serves \S+ on ([^\s"]+)\.["\n]'), service
     finally:
         service.stop()
 
@@ -97,10 +96,10 @@ def worker(*, through: Sequence[str] = (), **variables: str) -> Iterator[tuple[s
 @contextlib.contextmanager
 def edge(*workers: str, through: Sequence[str] = (), **variables: str) -> Iterator[tuple[str, Service]]:
     """An edge process before these workers, once it is ready; its address and itself. `through` as above."""
-    given = {"EDGE_WORKERS": ",".join(workers), "EDGE_PORT": "0"} | variables
+    given = {"EDGE_WORKERS": ",".join(workers), "EDGE_PORT": "0", "EDGE_METRICS_PORT": "0"} | variables
     service = Service("-m", *through, "edge_proxy", "serve", **given)
     try:
-        address = service.wait_for(r"serves http://(\S+)\n")
+        address = service.wait_for(r'serves http://([^\s"]+)["\n]')
         wait_until(lambda: is_ready(address), f"the edge at {address} is ready")
         yield address, service
     finally:

@@ -62,7 +62,13 @@ class Here:
         await receive()
         self.sockets.append(
             Socket(
-                receive, send, self.streams, caller=self._caller, max_streams=self._max_streams, resume_window_s=30.0
+                receive,
+                send,
+                self.streams,
+                caller=self._caller,
+                max_streams=self._max_streams,
+                resume_window_s=30.0,
+                about={},
             )
         )
         await self.socket.run()

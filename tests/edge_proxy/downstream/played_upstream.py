@@ -23,6 +23,8 @@ class Generation:
         self._reader = reader
         self._index = 0
 
+    moves = 0
+
     @property
     def left(self) -> bool:
         """It is not read any more."""

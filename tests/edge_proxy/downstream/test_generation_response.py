@@ -1,14 +1,20 @@
+from collections.abc import Sequence
+
 import pytest
 from starlette.types import Scope, Send
 
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.downstream.generation_response import GenerationResponse
+from edge_proxy.downstream.opening import Opening
 from tests.edge_proxy.downstream.played_answers import Answers
 from tests.support.virtual_time import in_virtual_time, settle
 
 
 class Noting(GenerationResponse):
     """Says only which id it was given."""
+
+    def __init__(self, openings: Sequence[Opening]) -> None:
+        super().__init__(openings, "noted")
 
     async def respond(self, generation_id: str, scope: Scope, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})

@@ -29,3 +29,16 @@ async def test_it_is_ready_when_a_stream_could_start(workers: int, draining: boo
 
 async def test_it_is_alive_whatever_its_workers_do() -> None:
     assert await ask("/healthz", workers=0, draining=True) == (200, {"status": "ok"})
+
+
+async def test_metrics_are_shown_where_they_are_given() -> None:
+    app = FastAPI()
+    add_operations_routes(app, ready_workers=lambda: 1, draining=lambda: False, metrics=lambda: b"x 1\n")
+    client = await Client(app, "GET", "/metrics").response()
+    assert (client.status, client.body) == (200, b"x 1\n")
+
+
+async def test_metrics_are_not_shown_elsewhere() -> None:
+    app = FastAPI()
+    add_operations_routes(app, ready_workers=lambda: 1, draining=lambda: False)
+    assert (await Client(app, "GET", "/metrics").response()).status == 404

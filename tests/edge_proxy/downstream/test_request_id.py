@@ -4,6 +4,8 @@ import pytest
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from edge_proxy.core.errors import Code, Failure
+from edge_proxy.downstream.problems import refuse
 from edge_proxy.downstream.request_id import RequestIdMiddleware
 from tests.edge_proxy.asgi import Client
 
@@ -69,3 +71,31 @@ async def test_what_is_not_http_passes_untouched() -> None:
     await RequestIdMiddleware(app)(scope, receive, send)
     assert seen == [scope, receive, send]
     assert scope == {"type": "lifespan"}
+
+
+@pytest.mark.parametrize(
+    ("given", "known"),
+    [
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",) * 2,
+        ("a secret", ""),
+        (None, ""),
+    ],
+)
+async def test_a_trace_is_known_to_the_app_if_it_is_one(given: str | None, known: str) -> None:
+    app = App()
+    await Client(RequestIdMiddleware(app), "GET", headers={"traceparent": given} if given else {}).response()
+    assert app.scope["state"]["trace_parent"] == known
+
+
+async def test_what_was_refused_is_told_whoever_refused_it() -> None:
+    told: list[Code] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/bad":
+            await refuse(Failure(Code.UNAUTHENTICATED), scope, receive, send)
+        else:
+            await Response("hello")(scope, receive, send)
+
+    for path in ("/good", "/bad", "/good"):
+        await Client(RequestIdMiddleware(app, told.append), "GET", path).response()
+    assert told == [Code.UNAUTHENTICATED]

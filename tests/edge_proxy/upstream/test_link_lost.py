@@ -30,6 +30,7 @@ async def test_it_comes_back_when_the_workers_server_does() -> None:
             first.send(text_frame(1, "abc", 3))
             await eventually(lambda: reader.pushed)
         await eventually(lambda: not link.ready)
+        assert link.standing.troubles["broken"] + link.standing.troubles["no connection"] >= 1
         assert link.streams == 0
         assert reader.endings == [Failure(Code.WORKER_LOST, "The worker went away after 3 tokens.")]
         await stack.enter_async_context(serving(second, address))
@@ -62,6 +63,7 @@ async def test_a_worker_that_falls_silent_is_lost_and_tried_again() -> None:
         assert loop.time() - begin > SILENCE_S / 2
         await eventually(lambda: worker.calls == 2)
         assert worker.ended >= 1
+        assert link.standing.troubles["no frames"] >= 1
 
 
 async def test_any_frame_breaks_the_silence() -> None:
@@ -88,6 +90,8 @@ async def test_a_worker_that_does_not_say_hello_is_tried_again() -> None:
         worker.greets = True
         await eventually(lambda: link.ready)
         await eventually(lambda: worker.ended == worker.calls - 1)
+        assert link.standing.troubles["no hello"] == worker.calls - 1
+        assert link.standing.connects == 1
 
 
 async def test_a_first_frame_without_a_hello_does_not_make_it_ready() -> None:
@@ -121,6 +125,7 @@ async def test_a_worker_whose_columns_differ_in_length_is_lost_and_tried_again()
         await eventually(lambda: worker.ended == 1)
         await eventually(lambda: worker.calls == 2, limit_s=1)
         assert len(reader.endings) == 1
+        assert link.standing.troubles["unreadable"] >= 1
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,8 @@ LINK_TIMERS = LinkTimers(connect_s=1, silence_s=1, answer_s=1)
 class Source:
     """Notes what it is told."""
 
+    moves = 0
+
     def __init__(self) -> None:
         self.told: list[str] = []
 

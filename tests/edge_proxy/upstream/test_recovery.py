@@ -8,6 +8,7 @@ import pytest
 
 from edge_proxy.core.caller import Caller
 from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.core.meter import Figures
 from edge_proxy.core.reader import Opened
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.upstream.link import LinkTimers
@@ -84,6 +85,13 @@ async def on_one_of_two(*, continues: bool = True) -> AsyncIterator[Lost]:
         yield Lost(workers, opened, reader, owner, other, servers[scripts.index(owner)].aclose)
 
 
+def results(workers: Workers) -> dict[str, float]:
+    """How often each came of losing a worker."""
+    figures = Figures()
+    workers.show(figures, process="0")
+    return {key[-1]: value for key, value in figures.values.items() if "recoveries" in key[0]}
+
+
 def lasts(script: ScriptedWorker, action: str) -> list[pb.Command]:
     return [command for command in script.commands if command.WhichOneof("action") == action]
 
@@ -101,10 +109,11 @@ async def test_a_call_that_broke_is_attached_to_again_at_the_index() -> None:
         script.send(text_frame(command.stream, "d", 4))
         await eventually(lambda: reader.text == "abcd")
         assert reader.endings == []
+        assert results(workers) == {"attached": 1}
 
 
 async def test_a_lost_workers_stream_goes_on_with_another_from_the_text_so_far() -> None:
-    async with on_one_of_two() as (_, opened, reader, _, other, lose):
+    async with on_one_of_two() as (workers, opened, reader, _, other, lose):
         await lose()
         await eventually(lambda: lasts(other, "open"))
         (command,) = lasts(other, "open")
@@ -118,6 +127,7 @@ async def test_a_lost_workers_stream_goes_on_with_another_from_the_text_so_far()
         other.send(text_frame(command.stream, "d", 4))
         await eventually(lambda: reader.text == "abcd")
         assert reader.endings == []
+        assert results(workers) == {"moved": 1}
 
 
 async def is_lost(reader: NotingReader) -> bool:
@@ -133,6 +143,7 @@ async def test_without_another_worker_it_is_lost() -> None:
         _, reader, _ = await begun(workers, script)
         await server.aclose()
         assert await is_lost(reader)
+        assert results(workers) == {"failed": 1}
 
 
 async def test_where_the_other_can_not_go_on_with_a_text_it_is_lost() -> None:
@@ -179,6 +190,7 @@ async def test_who_leaves_while_it_is_lost_is_not_looked_for() -> None:
         opened.source.leave()
         await eventually(lambda: workers.ready == 1)
         await workers.open(REQUEST, NotingReader())
+        assert results(workers) in ({"left": 1}, {})  # {}: it had not been looked for yet
         assert len(lasts(other, "open")) == 1
         assert reader.endings == []
 

@@ -7,6 +7,7 @@ import grpc
 import pytest
 
 from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.core.meter import Figures
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
@@ -183,3 +184,35 @@ async def test_stop_leaves_every_worker() -> None:
     async with connected(one, two) as workers:
         await workers.stop()
         await eventually(lambda: one.ended == two.ended == 1)
+
+
+async def test_how_workers_are_is_told() -> None:
+    busy = ScriptedWorker("busy")
+    busy.load = pb.Load(running=3, max_streams=10)
+    async with connected(busy) as workers:
+        await workers.open(REQUEST, NotingReader())
+        figures = Figures()
+        workers.show(figures, process="0")
+        told = {key[0].removeprefix("token_relay_edge_worker_"): value for key, value in figures.values.items()}
+    assert told == {
+        "up": 1,
+        "draining": 0,
+        "aside": 0,
+        "running": 3,
+        "places": 10,
+        "streams": 1,
+        "connects_total": 1,
+    }
+
+
+async def test_a_worker_that_is_not_there_is_told_of() -> None:
+    workers = Workers([NOWHERE], TIMERS)
+    workers.start()
+    try:
+        await eventually(lambda: workers._links[0].standing.troubles)
+        figures = Figures()
+        workers.show(figures, process="0")
+        assert figures.values[("token_relay_edge_worker_up", NOWHERE, "0")] == 0
+        assert figures.values[("token_relay_edge_worker_errors_total", NOWHERE, "no connection")] >= 1
+    finally:
+        await workers.stop()

@@ -138,6 +138,7 @@ async def test_what_the_service_refuses_is_refused_before_the_start() -> None:
             await registry.start(Request(messages=HELLO))
         assert refused.value.failed.code is Code.RESOURCE_EXHAUSTED
         assert registry.running == 0
+        assert made.troubles == {"refused": 1}
 
 
 async def test_a_service_that_thinks_for_long_has_begun_and_may_refuse_late() -> None:
@@ -151,17 +152,21 @@ async def test_a_service_that_thinks_for_long_has_begun_and_may_refuse_late() ->
 
 
 @pytest.mark.parametrize(
-    ("pieces", "code"),
+    ("pieces", "code", "trouble"),
     [
-        pytest.param([said("Hel")], Code.INTERNAL, id="no finish reason"),
-        pytest.param([said("Hel"), DONE], Code.INTERNAL, id="done without one"),
-        pytest.param([said("Hel"), CUT], Code.INTERNAL, id="cut"),
-        pytest.param([said("Hel"), b"data: {\n\n"], Code.INTERNAL, id="garbage"),
-        pytest.param([said("Hel"), b'data: {"error":{"code":429}}\n\n'], Code.RESOURCE_EXHAUSTED, id="error"),
-        pytest.param([said("Hel"), HANG], Code.DEADLINE_EXCEEDED, id="silence"),
+        pytest.param([said("Hel")], Code.INTERNAL, "cut", id="no finish reason"),
+        pytest.param([said("Hel"), DONE], Code.INTERNAL, "cut", id="done without one"),
+        pytest.param([said("Hel"), CUT], Code.INTERNAL, "broken", id="cut"),
+        pytest.param([said("Hel"), b"data: {\n\n"], Code.INTERNAL, "unreadable", id="garbage"),
+        pytest.param(
+            [said("Hel"), b'data: {"error":{"code":429}}\n\n'], Code.RESOURCE_EXHAUSTED, "refused", id="error"
+        ),
+        pytest.param([said("Hel"), HANG], Code.DEADLINE_EXCEEDED, "timeout", id="silence"),
     ],
 )
-async def test_a_stream_that_does_not_end_well_fails_behind_its_text(pieces: list[bytes], code: Code) -> None:
+async def test_a_stream_that_does_not_end_well_fails_behind_its_text(
+    pieces: list[bytes], code: Code, trouble: str
+) -> None:
     async with engine(answer(*pieces), timeout_s=0.2) as (made, service):
         registry = make_registry(made)
         generation = await start(registry, Request(messages=HELLO))
@@ -170,6 +175,7 @@ async def test_a_stream_that_does_not_end_well_fails_behind_its_text(pieces: lis
         assert ending.code is code
         assert generation.log.read(0, max_chars=99)[0] == "Hel"
         assert len(service.requests) == 1
+        assert made.troubles == {trouble: 1}
 
 
 async def test_cancelling_closes_the_connection() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,7 +22,7 @@ async def called(*answers: list[bytes], read_s: float = 5) -> AsyncIterator[tupl
         CannedService(list(answers)) as service,
         httpx.AsyncClient(base_url=service.url, timeout=httpx.Timeout(5, read=read_s)) as http,
     ):
-        call = Call(http, "chat/completions", {"model": "x"})
+        call = Call(http, "chat/completions", {"model": "x"}, Counter())
         try:
             yield call, service
         finally:
@@ -61,11 +62,13 @@ async def test_a_service_that_is_not_there_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
-        call = Call(http, "chat/completions", {})
+        troubles: Counter[str] = Counter()
+        call = Call(http, "chat/completions", {}, troubles)
         with pytest.raises(Refused) as refused:
             await call.head()
         await call.close()
     assert refused.value.failed.code is Code.UNAVAILABLE
+    assert troubles == {"connect": ATTEMPTS}
 
 
 async def test_a_connection_that_breaks_after_the_first_byte_is_not_made_again() -> None:
@@ -135,7 +138,7 @@ async def test_a_connection_is_kept_if_its_answer_ends(*, ends: bool) -> None:
         httpx.AsyncClient(base_url=service.url) as http,
     ):
         for _ in range(2):
-            call = Call(http, "chat/completions", {})
+            call = Call(http, "chat/completions", {}, Counter())
             async for data in call.events():
                 if data == "[DONE]":
                     break

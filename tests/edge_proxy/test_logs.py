@@ -1,0 +1,72 @@
+import json
+import logging
+import sys
+
+import pytest
+
+from edge_proxy.core.errors import Code
+from edge_proxy.core.story import Story
+from edge_proxy.logs import FIELDS, MAX_CHARS, JsonFormatter, TextFormatter, log_stream, plain
+
+NASTY = "a\r\nb\x1b[31mc\x00d\x85e\u2028f\u202eg"
+FORMATTERS = [TextFormatter(), JsonFormatter()]
+
+
+def record(message: str, **fields: object) -> logging.LogRecord:
+    made = logging.LogRecord("edge", logging.INFO, __file__, 1, message, (), None)
+    setattr(made, FIELDS, fields)
+    return made
+
+
+def story(**known: object) -> Story:
+    made = Story(began=10.0, dialect="native", request_id="r1", **known)  # type: ignore[arg-type]
+    made.end(None, now=11.23456)
+    return made
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS, ids=["text", "json"])
+def test_a_record_is_one_line_that_does_nothing_to_a_terminal(formatter: logging.Formatter) -> None:
+    line = formatter.format(record(NASTY, field=NASTY))
+    assert line.isprintable()
+    assert "x0d" in line
+
+
+@pytest.mark.parametrize("formatter", FORMATTERS, ids=["text", "json"])
+def test_lengths_are_bounded(formatter: logging.Formatter) -> None:
+    assert len(formatter.format(record("x" * 100_000, field="y" * 100_000))) < 3 * MAX_CHARS
+
+
+def test_words_are_quoted_where_they_could_be_taken_for_more() -> None:
+    line = TextFormatter().format(record("Said.", a="one", b="two words", c="x=1", d="", e=3, f='say "x"'))
+    assert line.endswith(r'edge: Said. a=one b="two words" c="x=1" d="" e=3 f="say \"x\""')
+
+
+def test_json_has_fields_as_they_are() -> None:
+    line = json.loads(JsonFormatter().format(record("Said.", tokens=3, first_token_s=None, resumed=True)))
+    assert line["message"] == "Said."
+    assert (line["tokens"], line["first_token_s"], line["resumed"]) == (3, None, True)
+
+
+def test_json_has_a_traceback_in_its_line() -> None:
+    try:
+        raise RuntimeError(NASTY)
+    except RuntimeError:
+        failed = logging.LogRecord("edge", logging.ERROR, __file__, 1, "Failed.", (), sys.exc_info())
+    line = JsonFormatter().format(failed)
+    assert line.isprintable()
+    assert "RuntimeError" in json.loads(line)["traceback"]
+
+
+def test_plain_text_stays_as_it_is() -> None:
+    assert plain("Grüße, 世界: 1 < 2") == "Grüße, 世界: 1 < 2"
+
+
+def test_a_stream_is_one_record_louder_if_it_failed(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    log_stream(story(generation_id="w1-1"))
+    log_stream(story(cause=Code.WORKER_UNAVAILABLE, key_id="k1"))
+    quiet, loud = caplog.records
+    assert (quiet.levelno, loud.levelno) == (logging.INFO, logging.WARNING)
+    fields = getattr(loud, FIELDS)
+    assert (fields["code"], fields["key_id"], fields["duration_s"]) == ("WORKER_UNAVAILABLE", "k1", 1.2346)
+    assert fields["request_id"] == "r1"
