@@ -156,8 +156,8 @@ async def serve(settings: Settings, place: Place | None = None) -> None:
         timeout_graceful_shutdown=settings.stop_timeout_s,
     )
     host, port = listener.getsockname()[:2]
-    log.info("Edge serves %s://%s:%d", "https" if secure else "http", f"[{host}]" if ":" in host else host, port)
     patience = Patience(settle_s=settings.drain_settle_s, drain_s=settings.drain_timeout_s)
     with _measured(edge, settings, place):
+        log.info("Edge serves %s://%s:%d", "https" if secure else "http", f"[{host}]" if ":" in host else host, port)
         await Server(config, edge, patience).serve(sockets=[listener])
     log.info("Edge has stopped.")

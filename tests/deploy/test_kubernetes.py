@@ -102,12 +102,12 @@ def test_a_pod_may_do_little_and_use_so_much(name: str) -> None:
     assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(one)
 
 
-@pytest.mark.parametrize(
-    ("name", "port"), [("edge-proxy", EdgeSettings().port), ("inference-worker", WorkerSettings().port)]
-)
-def test_ports_are_those_that_the_services_listen_on(name: str, port: int) -> None:
-    (named,) = container(name)["ports"]
+@pytest.mark.parametrize(("name", "settings"), [("edge-proxy", EdgeSettings()), ("inference-worker", WorkerSettings())])
+def test_ports_are_those_that_the_services_listen_on(name: str, settings: EdgeSettings | WorkerSettings) -> None:
+    named, metrics = container(name)["ports"]
+    port = settings.port
     assert named["containerPort"] == port
+    assert (metrics["name"], metrics["containerPort"]) == ("metrics", settings.metrics_port)
     assert {given["targetPort"] for given in only("Service", name)["spec"]["ports"]} == {named["name"]}
     probes = [container(name)[f"{when}Probe"] for when in ("startup", "readiness", "liveness")]
     asked = {how["port"] for probe in probes for key, how in probe.items() if key in ("grpc", "httpGet", "tcpSocket")}
@@ -143,7 +143,10 @@ def selectors(value: object) -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize("manifest", manifests(), ids=label)
 def test_what_is_selected_is_there(manifest: dict[str, Any]) -> None:
-    assert {found["app.kubernetes.io/name"] for found in selectors(manifest)} <= set(OURS)
+    assert {found["app.kubernetes.io/name"] for found in selectors(manifest)} <= {
+        *OURS,
+        "prometheus",
+    }  # which is the cluster's own
 
 
 def test_the_autoscaler_and_the_budgets_are_for_what_is_deployed() -> None:
