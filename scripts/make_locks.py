@@ -15,7 +15,7 @@ COMPILE = (
 def main() -> None:
     """Resolve the locks again."""
     for arguments in (
-        "pyproject.toml --output-file requirements.txt",
+        "pyproject.toml --extra jwt --extra otel --output-file requirements.txt",
         "pyproject.toml --extra dev --constraints requirements.txt --output-file requirements-dev.txt",
         "bench/requirements.in --constraints requirements-dev.txt --output-file bench/requirements.txt",
     ):
