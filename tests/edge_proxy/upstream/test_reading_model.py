@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edge_proxy.core.errors import Failure, Refused
+from edge_proxy.upstream.exchange import COMPACT_S
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from edge_proxy.upstream.reading import MAX_MOVES, Reading
 from edge_proxy.upstream.recovery import Recovery
@@ -23,6 +24,7 @@ DEADLINE_S = 1_000_000.0  # never
 TIMERS = LinkTimers(connect_s=2, silence_s=3, answer_s=5)
 WORKERS = st.integers(0, 1)
 PICKS = st.integers(0, 1_000)  # of what there is, taken round and round
+PAUSES = st.sampled_from([0, 0.3, 0.3, 1])  # of 0.3 s, in which links find out
 COUNTS = st.sampled_from([1, 1, 2, 5, 100])
 
 
@@ -82,9 +84,11 @@ class Readings(RuleBasedStateMachine):
     def open_numbers(self, worker: int) -> list[int]:
         return [number for number, reading in self.workers[worker].readings.items() if reading.opened]
 
-    @rule(worker=WORKERS)
-    def begin(self, worker: int) -> None:
+    @rule(worker=WORKERS, with_text=st.sampled_from([None, 0, 1, 3]))
+    def begin(self, worker: int, with_text: int | None) -> None:
         self.run(self._begin(self.links[worker]))
+        if with_text is not None:
+            self.answer(worker, with_text)
 
     async def _begin(self, link: WorkerLink) -> None:
         request, reader = pb.GenerateRequest(prompt="x"), Reader(self.complaints)
@@ -113,10 +117,10 @@ class Readings(RuleBasedStateMachine):
 
     @rule(worker=WORKERS, pick=PICKS, rows=st.integers(65, 80))
     def say_often(self, worker: int, pick: int, rows: int) -> None:
-        """So often that old rows are put together."""
+        """So often that old rows are put together when the worker next says its load."""
         for _ in range(rows):
             self.say(worker, pick, 1)
-        self.act(lambda: self.workers[worker].send(pb.WorkerFrame(load=pb.Load(max_streams=100))))
+        self.wait(COMPACT_S + 1)
 
     @rule(worker=WORKERS, pick=PICKS)
     def finish(self, worker: int, pick: int) -> None:
@@ -131,20 +135,22 @@ class Readings(RuleBasedStateMachine):
         stream.reader.left = what == "leave"
         self.act(getattr(stream.reading, what))
 
-    @rule(worker=WORKERS)
-    def break_off(self, worker: int) -> None:
+    @rule(worker=WORKERS, for_s=PAUSES)
+    def break_off(self, worker: int, for_s: float) -> None:
         """The call breaks; the worker lives."""
         self.breaks += 1
         self.act(self.workers[worker].hang_up)
+        self.wait(for_s)
 
-    @rule(worker=WORKERS)
-    def die(self, worker: int) -> None:
+    @rule(worker=WORKERS, for_s=PAUSES)
+    def die(self, worker: int, for_s: float) -> None:
         self.quiet = False
         dead = self.workers[worker]
         dead.up = False
         dead.generations.clear()
         dead.life += 1
         self.act(dead.hang_up)
+        self.wait(for_s)
 
     @rule(worker=WORKERS)
     def freeze(self, worker: int) -> None:
