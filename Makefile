@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down certs sbom audit wheels test test-cluster prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
+.PHONY: help run up down certs sbom audit wheels test test-cluster faults soak prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -37,6 +37,12 @@ test: .venv/dev tests/clients/node_modules  ## Run all tests
 
 test-cluster: .venv/dev wheels  ## Kill containers of that cluster under load, on a docker daemon of its own; four minutes, as root
 	TEST_CLUSTER=1 $(BIN)/python -m pytest --timeout=900 -s tests/cluster
+
+faults: .venv/dev tests/clients/node_modules  ## Run the tests that kill, freeze, cut and overload real processes; six to eight minutes
+	$(BIN)/python -m pytest $(or $(TESTS),tests/faults)
+
+soak: .venv/dev  ## Abuse an edge and a worker two thousand times and see that they hold no more than before; CYCLES: how often
+	SOAK_CYCLES=$(or $(CYCLES),2000) $(BIN)/python -m pytest --timeout=1800 -s tests/faults/test_soak.py
 
 prove: .venv/dev  ## Spell and read ten thousand random streams of each dialect; five to ten minutes
 	$(BIN)/python -m pytest --hypothesis-profile=prove --timeout=1200 tests/edge_proxy/dialects/test_round_trip.py
