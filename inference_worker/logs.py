@@ -6,8 +6,13 @@ What never does: prompts and answers, keys, metadata. The edge has the same.
 
 import json
 import logging
+import os
 import sys
 from typing import Any
+
+# gRPC itself writes what a peer says as it is, line ends and all, unless it keeps to errors. It reads this as it is
+# imported, which is after this module.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 MAX_CHARS = 2_000  # of a message or a field
 MAX_TRACEBACK_CHARS = 20_000

@@ -20,6 +20,7 @@ from inference_worker.registry import Limits, Registry
 from inference_worker.servicer import Servicer
 from inference_worker.settings import Settings
 from inference_worker.tls import Renewing
+from inference_worker.unreadable import RefuseUnreadable
 from inference_worker.watching import Watching, log_generation
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
@@ -103,7 +104,7 @@ class Worker:
         rhythm = Rhythm(settings.tick_ms / 1000, settings.heartbeat_s, settings.reattach_window_s)
         self._servicer = Servicer(self.registry, rhythm)
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(options=server_options(settings))
+        self._server = grpc.aio.server(interceptors=[RefuseUnreadable()], options=server_options(settings))
         self._tidying = Tidying()
         self._looks = 0
         self._look_timer: asyncio.TimerHandle | None = None

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import grpc
 from grpc.aio import ServicerContext
@@ -18,6 +19,7 @@ from inference_worker.status import Failed, Refused
 from protos import inference_pb2 as pb
 from protos import inference_pb2_grpc as rpc
 
+PRINTABLE = bytes(range(0x20, 0x7F)).replace(b"%", b"")
 CHUNK_CHARS = 16_000  # of one chunk of the plain call, where the reader fell behind
 Context = ServicerContext[Any, Any]
 STATUS_CODES = {code.value[0]: code for code in grpc.StatusCode}
@@ -139,6 +141,7 @@ def _next_chunk(log: GenerationLog, index: int) -> tuple[pb.StreamChunk, bool]:
 async def _abort(context: Context, failed: Failed) -> NoReturn:
     """End the call with the failure's status; the wrong field, if one is, in the trailing metadata `error-field`."""
     if failed.field:
-        context.set_trailing_metadata((("error-field", failed.field),))
+        # A name may be the client's own, of any characters; metadata has but some. Spelled as gRPC spells its messages.
+        context.set_trailing_metadata((("error-field", quote(failed.field, safe=PRINTABLE)),))
     await context.abort(STATUS_CODES[failed.code], failed.message)
     raise AssertionError("abort() raises")

@@ -1,6 +1,6 @@
 """A real gRPC server with only our servicer on it, and a stub that calls it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,18 +22,21 @@ class Pair:
     registry: Registry
     servicer: Servicer
     stub: Any  # gRPC's own types say neither metadata nor cancel()
+    channel: grpc.aio.Channel
 
 
 @asynccontextmanager
-async def served(registry: Registry, *, heartbeat_s: float = 5) -> AsyncIterator[Pair]:
+async def served(
+    registry: Registry, *, heartbeat_s: float = 5, interceptors: Sequence[grpc.aio.ServerInterceptor] = ()
+) -> AsyncIterator[Pair]:
     """Serve the registry on a free port; at the end, no call is left."""
     servicer = Servicer(registry, Rhythm(tick_s=0.001, heartbeat_s=heartbeat_s))
-    server = grpc.aio.server()
+    server = grpc.aio.server(interceptors=interceptors)
     rpc.add_AIAgentServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield Pair(registry, servicer, rpc.AIAgentServiceStub(channel))
+        yield Pair(registry, servicer, rpc.AIAgentServiceStub(channel), channel)
     await server.stop(0)
     await eventually(lambda: servicer.open_calls == 0 and registry.running == 0)
 

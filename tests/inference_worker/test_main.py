@@ -9,6 +9,9 @@ import pytest
 
 from inference_worker.__main__ import main
 from inference_worker.settings import Settings
+from tests.support import processes
+from tests.support.http2 import OPENED, frame
+from tests.support.raw import Raw
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,3 +91,14 @@ def test_a_file_that_is_no_model_prevents_a_start() -> None:
     done = run_apart("--port", "0", "--model", __file__)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("inference_worker: ")
+
+
+def test_who_reaches_the_port_writes_nothing_of_its_own_into_the_log() -> None:
+    """An HTTP/2 connection may say why it ends; gRPC would print that as it is."""
+    last_stream, error = bytes(4), b"\0\0\0\2"  # RFC 9113, section 6.8
+    goaway = frame(7, 0, 0, last_stream + error + b"its\nwords")
+    with processes.worker() as (address, service):
+        with Raw(address, OPENED + goaway) as peer:
+            peer.socket.shutdown(socket.SHUT_WR)
+            peer.read_to_end()
+        assert "words" not in service.output()

@@ -89,6 +89,14 @@ async def test_a_wrong_request_is_refused_with_its_field() -> None:
     assert dict(error.trailing_metadata())["error-field"] == "prompt"
 
 
+async def test_a_wrong_field_is_named_whatever_its_name() -> None:
+    """Metadata has printable ASCII only."""
+    async with served(make_registry()) as pair:
+        _, error = await heard(pair.stub.GenerateTextStream(generate(options={"50 %\nfé": "1"})))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert dict(error.trailing_metadata())["error-field"] == "engine_options.50 %25%0Af%C3%A9"
+
+
 async def test_a_full_worker_refuses() -> None:
     async with served(make_registry(max_streams=1)) as pair:
         call, _ = await begin(pair)

@@ -37,7 +37,7 @@ class Service:
     """One process of ours, and what it logs."""
 
     def __init__(self, *arguments: str, **variables: str) -> None:
-        self._log = tempfile.TemporaryFile("a+")  # noqa: SIM115 - closed by stop(); appended to wherever we read
+        self._log = tempfile.TemporaryFile("a+", errors="backslashreplace")  # noqa: SIM115 - closed by stop(); appended to wherever we read
         self.process = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
