@@ -21,6 +21,7 @@ from edge_proxy.core.stretch import Stretch
 from edge_proxy.dialects import rate_limit
 from edge_proxy.downstream.ask_routes import PATH as ASK_PATH
 from edge_proxy.downstream.ask_routes import add_ask_routes
+from edge_proxy.downstream.documented import add_document
 from edge_proxy.downstream.native_routes import PATH as NATIVE_PATH
 from edge_proxy.downstream.native_routes import add_native_routes, add_stop_route
 from edge_proxy.downstream.openai_routes import add_openai_routes
@@ -194,6 +195,7 @@ class Edge:
             draining=lambda: self._leaving,
             metrics=self._measuring.page(self.figures),
         )
+        add_document(app, ways=self._entrance.ways, ticket_paths=TICKET_PATHS)
         return app
 
     @asynccontextmanager

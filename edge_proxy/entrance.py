@@ -44,6 +44,19 @@ class Entrance:
         )
         return Authentication(app, ways if self._settings.asks_for_keys else None)
 
+    @property
+    def ways(self) -> dict[str, dict[str, str]]:
+        """How callers are known, as OpenAPI's security schemes; none where anyone may come."""
+        if not self._settings.asks_for_keys:
+            return {}
+        ways = {
+            "key": {"type": "http", "scheme": "bearer", "description": "A key, or a token of the issuer."},
+            "ticket": {"type": "apiKey", "in": "query", "name": "ticket", "description": "Good once."},
+        }
+        if self._settings.auth_cookie:
+            ways["cookie"] = {"type": "apiKey", "in": "cookie", "name": self._settings.auth_cookie}
+        return ways
+
     async def watch(self) -> None:
         """Take over what changes in the file of keys, until cancelled."""
         await self._keys.watch()

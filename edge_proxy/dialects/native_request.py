@@ -12,6 +12,8 @@ from edge_proxy.core.request import GenerationRequest, Message
 from edge_proxy.dialects.validation import NonEmptyText, Text, validate
 
 MAX_TOKENS = 1_000_000
+MAX_STOPS = 16
+MAX_STOP_CHARS = 256
 
 
 def _listed(value: object) -> object:
@@ -28,7 +30,9 @@ def _option(value: object) -> str:
 
 
 # Not unions: of those pydantic names the member beside the field.
-Stops = Annotated[list[Text], BeforeValidator(_listed), WithJsonSchema({"type": ["string", "array"]})]
+STOP = {"type": "string", "minLength": 1, "maxLength": MAX_STOP_CHARS}
+STOPS = {"items": STOP, "minLength": 1, "maxLength": MAX_STOP_CHARS, "maxItems": MAX_STOPS}
+Stops = Annotated[list[Text], BeforeValidator(_listed), WithJsonSchema(STOPS | {"type": ["string", "array"]})]
 Option = Annotated[Text, BeforeValidator(_option), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 
 
@@ -80,7 +84,7 @@ class GenerateBody(SamplingBody):
 class GenerateQuery(SamplingBody):
     """The query string of `GET /api/v1/ai/generate`."""
 
-    stop: Text | None = Field(None, description="The text ends before it.")
+    stop: Annotated[Text, WithJsonSchema(STOP)] | None = Field(None, description="The text ends before it.")
 
 
 def parse_body(data: Mapping[str, Any], *, resume_window_s: float) -> GenerationRequest:
@@ -112,8 +116,8 @@ def _request(body: SamplingBody, stop: list[str], resume_window_s: float, **more
     if body.prompt and more.get("messages"):
         raise invalid("prompt", "Give either a prompt or messages, not both.")
     for number, text in enumerate(stop):
-        if not 1 <= len(text) <= 256 or number >= 16:
-            raise invalid("stop", "At most 16 stop strings of 1 to 256 characters can be given.")
+        if not 1 <= len(text) <= MAX_STOP_CHARS or number >= MAX_STOPS:
+            raise invalid("stop", f"At most {MAX_STOPS} stop strings of 1 to {MAX_STOP_CHARS} characters can be given.")
     return GenerationRequest(
         model=body.model,
         prompt=body.prompt or "",

@@ -1,7 +1,6 @@
 """The ask endpoint: a question in, typed events out; by POST, or for `EventSource` by GET."""
 
 from dataclasses import replace
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 
@@ -9,17 +8,17 @@ from edge_proxy.core.request import GenerationRequest
 from edge_proxy.dialects import ask
 from edge_proxy.dialects.ask_request import AskBody, parse_ask
 from edge_proxy.downstream.body import read_json, read_query
-from edge_proxy.downstream.problems import RESPONSES
-from edge_proxy.downstream.resuming import openings
+from edge_proxy.downstream.documented import BODIES, EVENTS, STREAMS, Responses, refusals
+from edge_proxy.downstream.resuming import PARAMETERS, RESUMED, openings
 from edge_proxy.downstream.schemas import body_schema, query_schema
 from edge_proxy.downstream.sse_endpoint import SSEResponse
 from edge_proxy.downstream.streams import Streams
 
 PATH = "/ask/stream"
-STREAM: dict[int | str, dict[str, Any]] = {
+STREAM: Responses = {
     200: {
         "description": "Events of type `delta`, ended by one of type `end` with the whole answer, or `error`.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": EVENTS},
     }
 }
 
@@ -37,8 +36,8 @@ def add_ask_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int, resum
         PATH,
         response_class=Response,
         tags=["ask"],
-        responses=STREAM | RESPONSES,
-        openapi_extra={"requestBody": body_schema(AskBody)},
+        responses=STREAM | RESUMED | refusals(*STREAMS, *BODIES),
+        openapi_extra={"parameters": PARAMETERS, "requestBody": body_schema(AskBody)},
     )
     async def ask_stream(request: Request) -> Response:
         """Answer a question, streamed."""
@@ -48,8 +47,8 @@ def add_ask_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int, resum
         PATH,
         response_class=Response,
         tags=["ask"],
-        responses=STREAM | RESPONSES,
-        openapi_extra={"parameters": query_schema(AskBody)},
+        responses=STREAM | RESUMED | refusals(*STREAMS),
+        openapi_extra={"parameters": [*PARAMETERS, *query_schema(AskBody)]},
     )
     async def ask_stream_for_event_source(request: Request) -> Response:
         """Answer a question, streamed, for `EventSource`."""

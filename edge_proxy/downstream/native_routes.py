@@ -1,7 +1,5 @@
 """The native endpoints: start a stream, by POST or for `EventSource` by GET, and stop a generation."""
 
-from typing import Any
-
 from fastapi import FastAPI, Request, Response
 
 from edge_proxy.core.request import GenerationRequest
@@ -10,19 +8,19 @@ from edge_proxy.dialects.base import Dialect
 from edge_proxy.dialects.native_request import GenerateBody, GenerateQuery, parse_body, parse_query
 from edge_proxy.downstream.authentication import caller_of
 from edge_proxy.downstream.body import read_json, read_query
-from edge_proxy.downstream.problems import RESPONSES
-from edge_proxy.downstream.resuming import openings
+from edge_proxy.downstream.documented import BODIES, EVENTS, LINES, STREAMS, Responses, refusals
+from edge_proxy.downstream.resuming import PARAMETERS, RESUMED, openings
 from edge_proxy.downstream.schemas import body_schema, query_schema
 from edge_proxy.downstream.sse_endpoint import SSEResponse
 from edge_proxy.downstream.streams import Streams
 
 PATH = "/api/v1/ai/generate"
-STREAM: dict[int | str, dict[str, Any]] = {
+STREAM: Responses = {
     200: {
         "description": "A stream of `message` events, with `ping` events between, ended by `isFinal` or by `error`.",
         "content": {
-            "text/event-stream": {"schema": {"type": "string"}},
-            "application/x-ndjson": {"schema": {"type": "string"}},
+            "text/event-stream": EVENTS,
+            "application/x-ndjson": LINES,
         },
     }
 }
@@ -41,8 +39,8 @@ def add_native_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int, re
         PATH,
         response_class=Response,
         tags=["native"],
-        responses=STREAM | RESPONSES,
-        openapi_extra={"requestBody": body_schema(GenerateBody)},
+        responses=STREAM | RESUMED | refusals(*STREAMS, *BODIES),
+        openapi_extra={"parameters": PARAMETERS, "requestBody": body_schema(GenerateBody)},
     )
     async def generate(request: Request) -> Response:
         """Generate text from a prompt or messages, streamed; or go on from `Last-Event-ID`."""
@@ -52,8 +50,8 @@ def add_native_routes(app: FastAPI, streams: Streams, *, max_body_bytes: int, re
         PATH,
         response_class=Response,
         tags=["native"],
-        responses=STREAM | RESPONSES,
-        openapi_extra={"parameters": query_schema(GenerateQuery)},
+        responses=STREAM | RESUMED | refusals(*STREAMS),
+        openapi_extra={"parameters": [*PARAMETERS, *query_schema(GenerateQuery)]},
     )
     async def generate_for_event_source(request: Request) -> Response:
         """Generate text from a prompt, streamed, for `EventSource`; or go on from `Last-Event-ID`."""
@@ -68,7 +66,7 @@ def add_stop_route(app: FastAPI, streams: Streams) -> None:
         tags=["native"],
         status_code=204,
         response_class=Response,
-        responses=RESPONSES,
+        responses=refusals(404, 503),
     )
     async def stop(generation_id: str, request: Request) -> Response:
         """Stop a generation, whoever reads it."""

@@ -3,32 +3,45 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.request import Model
-from edge_proxy.dialects.openai import Answer
+from edge_proxy.dialects.openai import CHAT, COMPLETION, Answer
 from edge_proxy.dialects.openai_request import Asked, ChatBody, CompletionBody, parse_chat, parse_completion
 from edge_proxy.downstream.authentication import caller_of
 from edge_proxy.downstream.body import read_json
-from edge_proxy.downstream.problems import RESPONSES
+from edge_proxy.downstream.documented import BODIES, COUNT, EVENTS, STREAMS, TEXT, Responses, answer, exactly, refusals
 from edge_proxy.downstream.schemas import body_schema
 from edge_proxy.downstream.sse_endpoint import SSEResponse
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.whole_endpoint import WholeResponse
 
-ANSWER: dict[int | str, dict[str, Any]] = {
+ANSWER: Responses = {
     200: {
         "description": "The answer; with `stream`, chunks of it, ended by `[DONE]` or by an `error` event.",
         "content": {
-            "application/json": {"schema": {"type": "object"}},
-            "text/event-stream": {"schema": {"type": "string"}},
+            "application/json": {
+                "schema": exactly(
+                    id=TEXT,
+                    object={"enum": [CHAT.whole, COMPLETION.whole]},
+                    created=COUNT,
+                    model=TEXT,
+                    choices={"type": "array", "items": {"type": "object"}},
+                    usage=exactly(prompt_tokens=COUNT, completion_tokens=COUNT, total_tokens=COUNT),
+                )
+            },
+            "text/event-stream": EVENTS,
         },
     }
 }
+MODEL = exactly(id=TEXT, object={"const": "model"}, created=COUNT, owned_by=TEXT)
+MODELS: Responses = {
+    200: answer("All of them.", object={"const": "list"}, data={"type": "array", "items": MODEL}),
+}
+ONE_MODEL: Responses = {200: {"description": "It is served.", "content": {"application/json": {"schema": MODEL}}}}
 
 
 def add_openai_routes(
@@ -40,7 +53,7 @@ def add_openai_routes(
         "/v1/chat/completions",
         response_class=Response,
         tags=["openai"],
-        responses=ANSWER | RESPONSES,
+        responses=ANSWER | refusals(*STREAMS, *BODIES, openai=True),
         openapi_extra={"requestBody": body_schema(ChatBody)},
     )
     async def chat(request: Request) -> Response:
@@ -51,19 +64,19 @@ def add_openai_routes(
         "/v1/completions",
         response_class=Response,
         tags=["openai"],
-        responses=ANSWER | RESPONSES,
+        responses=ANSWER | refusals(*STREAMS, *BODIES, openai=True),
         openapi_extra={"requestBody": body_schema(CompletionBody)},
     )
     async def complete(request: Request) -> Response:
         """Go on with a text."""
         return _respond(request, streams, parse_completion(await read_json(request, max_bytes=max_body_bytes)))
 
-    @app.get("/v1/models", tags=["openai"])
+    @app.get("/v1/models", tags=["openai"], responses=MODELS)
     async def list_models(request: Request) -> JSONResponse:
         """The models that the workers serve."""
         return JSONResponse({"object": "list", "data": [_listed(model) for model in models()]})
 
-    @app.get("/v1/models/{name:path}", tags=["openai"], responses=RESPONSES)
+    @app.get("/v1/models/{name:path}", tags=["openai"], responses=refusals(404, openai=True) | ONE_MODEL)
     async def get_model(name: str) -> JSONResponse:
         """One of them."""
         for model in models():

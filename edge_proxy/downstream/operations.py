@@ -6,6 +6,13 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from edge_proxy.downstream.documented import COUNT, Responses, answer
+
+READINESS: Responses = {
+    200: answer("It could.", status={"const": "ready"}, workers=COUNT),
+    503: answer("No worker, or shutting down.", status={"enum": ["draining", "no worker"]}, workers=COUNT),
+}
+
 
 def add_operations_routes(
     app: FastAPI,
@@ -18,12 +25,12 @@ def add_operations_routes(
     if metrics:
         _add_metrics(app, metrics)
 
-    @app.get("/healthz", tags=["operations"])
+    @app.get("/healthz", tags=["operations"], responses={200: answer("It does.", status={"const": "ok"})})
     async def healthz() -> JSONResponse:
         """The process answers."""
         return JSONResponse({"status": "ok"})
 
-    @app.get("/readyz", tags=["operations"], responses={503: {"description": "No worker, or shutting down."}})
+    @app.get("/readyz", tags=["operations"], responses=READINESS)
     async def readyz() -> JSONResponse:
         """A stream could start: a worker is connected, and the edge is not shutting down."""
         workers = ready_workers()

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
@@ -10,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from edge_proxy.core.errors import ERRORS, Code, Failure, Refused
+from edge_proxy.core.errors import Code, Failure, Refused
 from edge_proxy.core.quota import Left
 from edge_proxy.dialects import native, openai, rate_limit
 
@@ -20,14 +19,6 @@ OPENAI_PATHS = "/v1/"
 RETRY_AFTER_S = 1  # of 429 and 503: streams end all the time, and a worker is back within two seconds
 SDK_PATIENCE_S = 60  # OpenAI's SDKs come back when they like if they are told to wait for longer
 STATUS_CODES = {404: Code.NOT_FOUND, 405: Code.METHOD_NOT_ALLOWED}
-
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": ", ".join(code for code, row in ERRORS.items() if row.status == status),
-        "content": {"application/problem+json": {"schema": {"type": "object"}}},
-    }
-    for status in sorted({row.status for row in ERRORS.values()} - {499})
-}
 
 
 def add_problem_handlers(app: FastAPI) -> None:

@@ -5,14 +5,26 @@ from dataclasses import replace
 
 from starlette.requests import Request
 
-from edge_proxy.core.cursor import parse
+from edge_proxy.core.cursor import SHAPE, parse
+from edge_proxy.core.errors import ERRORS, Code
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.downstream.authentication import caller_of
+from edge_proxy.downstream.documented import Responses, refusals
 from edge_proxy.downstream.opening import Opening
 from edge_proxy.downstream.streams import Streams
 
 HEADER = "last-event-id"  # what `EventSource` sends by itself when it reconnects: WHATWG HTML, section 9.2.4
 FIELD = "last_event_id"  # for who can not set headers
+PARAMETERS = [
+    {
+        "name": name,
+        "in": place,
+        "description": "The id of the last event that was read: go on behind it.",
+        "schema": {"type": "string", "pattern": f"^{SHAPE.pattern}$"},
+    }
+    for name, place in (("Last-Event-ID", "header"), (FIELD, "query"))
+]
+RESUMED: Responses = refusals(410) | {204: {"description": ERRORS[Code.ENDED].message}}
 
 Read = Callable[[Request], Awaitable[GenerationRequest]]
 
