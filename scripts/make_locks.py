@@ -1,4 +1,4 @@
-"""Writes the locks: every dependency of pyproject.toml and of the benchmark, exact and with hashes.
+"""Writes the locks: every dependency of pyproject.toml, of the benchmark and of the fuzzer, exact and with hashes.
 
 Each adds to the one before and never contradicts it. All hold for every platform.
 """
@@ -18,6 +18,7 @@ def main() -> None:
         "pyproject.toml --extra jwt --extra otel --output-file requirements.txt",
         "pyproject.toml --extra dev --constraints requirements.txt --output-file requirements-dev.txt",
         "bench/requirements.in --constraints requirements-dev.txt --output-file bench/requirements.txt",
+        "tests/fuzz/requirements.in --constraints requirements-dev.txt --output-file tests/fuzz/requirements.txt",
     ):
         subprocess.run(
             [
