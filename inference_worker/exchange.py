@@ -109,6 +109,10 @@ class Exchange:
         self._answers.append(opened)
         stream.moved()
 
+    def reads(self, number: int) -> bool:
+        """Whether there is a stream of that number."""
+        return number in self._streams
+
     def stretch(self, factor: float) -> None:
         """From now on all intervals are so many times as long as was asked for."""
         self._stretch = factor

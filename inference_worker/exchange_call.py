@@ -16,13 +16,14 @@ from inference_worker.messages import models
 from inference_worker.registry import Registry
 from inference_worker.request import parse
 from inference_worker.shelf import STOPPED, Generation
-from inference_worker.status import Refused
+from inference_worker.status import Refused, invalid
 from protos import inference_pb2 as pb
 
 Write = Callable[[pb.WorkerFrame], Awaitable[None]]
 
 BREATH_S = 0.002  # between two frames: what comes in a burst shares one, for a frame costs as much as fifty rows
 BEGINNING_CHARS = 24_000  # half a frame: others want to be told something, too
+TAKEN = invalid("stream", "The number of a stream is never used twice.").failed
 LEAST_TICK_S = 0.001  # for readers with an interval, where a tick of 0 lets each frame out at once
 
 
@@ -129,7 +130,15 @@ class ExchangeCall:
             if frame.interval_percent:
                 self._exchange.stretch(frame.interval_percent / 100)
             for command in frame.commands:
-                self._carry_out(command)
+                if self._is_taken(command):
+                    self._exchange.refuse(command.stream, TAKEN)
+                else:
+                    self._carry_out(command)
+
+    def _is_taken(self, command: pb.Command) -> bool:
+        """Whether it would begin a stream of a number that another one has, which nobody would end then."""
+        begins = command.WhichOneof("action") in ("open", "attach")
+        return begins and (command.stream in self._opening or self._exchange.reads(command.stream))
 
     def _carry_out(self, command: pb.Command) -> None:
         number, exchange, interval_s = command.stream, self._exchange, command.interval_ms / 1000

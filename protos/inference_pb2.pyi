@@ -625,7 +625,9 @@ class Command(_message.Message):
     CANCEL_FIELD_NUMBER: _builtins.int
     INTERVAL_MS_FIELD_NUMBER: _builtins.int
     stream: _builtins.int
-    """The edge's number for a stream: one reader of one generation. New with `open` and `attach`, never used twice on a call."""
+    """The edge's number for a stream: one reader of one generation. New with `open` and `attach`, never used twice on a call:
+    a number that is in use is Refused, and what has it goes on.
+    """
     interval_ms: _builtins.int
     """With `open` and `attach`: the stream's text comes once per so long, all that there is; only its first text and its
     ending come at once. A reader that re-times its text anyway spares both sides what it would put together again.

@@ -77,9 +77,11 @@ requests = st.builds(
     options,
 )
 attaches = messages(pb.Attach, generation_id=ids, next_index=uint64, with_beginning=st.booleans(), owner=texts)
-# Mostly what can be carried out, or nothing would be: a prompt, and few tokens.
+# Mostly what can be carried out, or nothing would be: a prompt, and few tokens, or an end that does not come by itself.
 sound = st.builds(
-    lambda prompt: pb.GenerateRequest(prompt=prompt, engine_options={"tokens": "7"}), st.text("ab", min_size=1)
+    lambda said, option: pb.GenerateRequest(prompt=said, engine_options=dict([option])),
+    st.text("ab", min_size=1, max_size=3),
+    st.sampled_from([("tokens", "7"), ("stall_at", "2"), ("tokens", "1000000")]),
 )
 actions = st.one_of(
     st.one_of(sound, requests).map(lambda request: {"open": request}),

@@ -50,3 +50,18 @@ async def test_a_slow_open_holds_up_no_other_command() -> None:
         await edge.refused(2)
         assert edge.instants[-1] == pytest.approx(0, abs=0.01)
         await eventually(lambda: edge.text(1) == "one two")
+
+
+@in_virtual_time
+async def test_a_number_that_is_taken_begins_nothing_that_would_outlive_its_call() -> None:
+    registry = make_registry()
+    async with on_a_call(registry) as edge:
+        edge.send(open_(1, stall_at=STALLED), open_(1, stall_at=STALLED))
+        await edge.refused(1)
+        opened = await edge.opened(1)
+        edge.send(open_(1, stall_at=STALLED), attach(1, opened.generation_id, 0))
+        await asyncio.sleep(1)
+        assert [len(frame.refused) for frame in edge.frames if frame.refused] == [1, 2]
+        assert registry.running == 1
+    await asyncio.sleep(1)
+    assert registry.running == 0
