@@ -56,7 +56,7 @@ async def test_the_react_example_renders_progressively_stops_and_stops_when_it_i
     with running("tokens=100,tokens_per_second=100") as pair:
         async with WorkerProbe(pair.worker) as probe:
             printed = await output(str(NODE), str(CLIENTS / "documented_react.mjs"), pair.edge, example)
-            await probe.wait_for_running(0, limit_s=1)
+            await probe.wait_for_running(0, limit_s=3)
     assert '"texts":' in printed
     texts = int(printed.split('"texts":')[1].split(",")[0])
     assert texts >= 5

@@ -127,7 +127,7 @@ def resident_bytes(service: processes.Service) -> int:
 def site(**variables: str) -> Iterator[tuple[str, str, processes.Service]]:
     """Addresses of a worker with few places and of an edge with few more, and the edge's process."""
     few = {"WORKER_MAX_STREAMS": str(PLACES), "WORKER_ENGINE_OPTIONS": OPTIONS}
-    limits = {"EDGE_MAX_STREAMS": str(EDGE_STREAMS)} | variables
+    limits = {"EDGE_MAX_STREAMS": str(EDGE_STREAMS), "EDGE_MAX_LAG_MS": "250"} | variables
     with processes.worker(**few) as (worker, _), processes.edge(worker, **limits) as (edge, service):
         yield worker, edge, service
         assert "Traceback" not in service.output()
