@@ -96,7 +96,7 @@ async def test_a_change_of_load_while_the_first_frame_goes_out_is_told_next() ->
 
     async def nothing() -> AsyncIterator[pb.EdgeFrame]:
         await asyncio.sleep(1)
-        for frame in ():
+        for frame in list[pb.EdgeFrame]():
             yield frame
 
     await call.serve(nothing(), write)
