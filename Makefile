@@ -32,8 +32,13 @@ wheels: .venv/bin/python  ## Put the packages of the images into deploy/wheels, 
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
 	  --requirement deploy/wheels/all.txt --dest deploy/wheels
 
-test: .venv/dev tests/clients/node_modules  ## Run all tests
+test: .venv/dev tests/clients/node_modules  ## Run all tests, or TESTS="those"; most of them wait, and so three at a time
+ifdef TESTS
 	$(BIN)/python -m pytest $(TESTS)
+else
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
+endif
 
 test-cluster: .venv/dev wheels  ## Kill containers of that cluster under load, on a docker daemon of its own; four minutes, as root
 	TEST_CLUSTER=1 $(BIN)/python -m pytest --timeout=900 -s tests/cluster

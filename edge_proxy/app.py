@@ -1,6 +1,7 @@
 """Puts the edge together from its settings. The one place where its parts meet."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -116,6 +117,7 @@ class Edge:
         self._stretch = Stretch(max_factor=settings.max_batch_stretch)
         self._lateness = Lateness(max_lag_s=settings.max_lag_ms / 1000)
         self._measuring = Measuring(settings)
+        self._condition.timing = lambda: self._measuring.timing
         self._streams = Streams(
             admit=self._admission.admit,
             release=self._admission.release,
@@ -152,7 +154,9 @@ class Edge:
 
     def figures(self, *, process: str = "0") -> Figures:
         """What Prometheus is told; to be called on the event loop."""
-        return self._measuring.figures(self._streams, self._workers, self._stretch, process=process)
+        figures = self._measuring.figures(self._streams, self._workers, self._stretch, process=process)
+        figures.gauge("shared_limits_away", self._limits.away, process)
+        return figures
 
     def settle(self) -> None:
         """Say that it goes away, to who asks whether it is ready, and serve on."""
@@ -224,7 +228,7 @@ class Edge:
         )
 
     def _look(self, *, busy: float, lag_s: float) -> None:
-        self._measuring.look(lag_s=lag_s)
+        self._measuring.look(lag_s=lag_s, now=time.monotonic())
         self._condition.look(busy=busy, lag_s=lag_s)
         self._admission.late = self._lateness.look(lag_s=lag_s)
         self._workers.stretch(self._stretch.look(busy=busy, lag_s=lag_s))

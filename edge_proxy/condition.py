@@ -11,7 +11,7 @@ class Condition:
     """Since when it runs, how busy and how late it was when last looked at, and what failed last.
 
     Attributes:
-        timing: Says how streams do just now. Nothing here measures that.
+        timing: Says how streams do just now; set by who measures that.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:

@@ -57,8 +57,10 @@ class ExchangeCall:
         obeying = asyncio.create_task(self._obey(commands))
         obeying.add_done_callback(lambda _: self._due.set())
         try:
+            self._load_due = (
+                asyncio.get_running_loop().time() + self._rhythm.heartbeat_s
+            )  # a drain meanwhile is told next
             await write(pb.WorkerFrame(hello=self._hello(), load=self.load()))
-            self._load_due = asyncio.get_running_loop().time() + self._rhythm.heartbeat_s
             while not obeying.done():
                 await self._write_next(write)
         finally:

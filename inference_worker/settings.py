@@ -55,7 +55,8 @@ class Settings(BaseSettings):
     context_tokens: int = Field(512, ge=8, description="llamacpp: prompt and answer of one generation together.")
     engine_options: Annotated[dict[str, str], NoDecode] = Field(
         default_factory=dict,
-        description="scripted: defaults for `engine_options`, such as tokens_per_second=25,tokens=200.",
+        description="Defaults for `engine_options`. scripted: such as tokens_per_second=25,tokens=200; "
+        "llamacpp: tokens_per_second, a bound.",
     )
     upstream_url: str = Field(
         "http://127.0.0.1:8000/v1", pattern=r"^https?://", description="openai: where the service's API is."

@@ -81,6 +81,7 @@ _OURS = {
     # refusals
     "refusals_total": _counter("Requests that were refused instead of being answered, by HTTP or on a socket.", "code"),
     "admission_refusals_total": _counter("Streams that were not admitted.", "code"),
+    "shared_limits_away": _gauge("1 while the server of shared limits is away, and each process counts for itself."),
     # going on
     "resumes_total": _counter("Streams that clients came back for."),
     "recoveries_total": _counter(

@@ -100,6 +100,11 @@ class Meter:
             self._histograms[key] = Histogram(MEASURES[key[0]].bounds)
         return self._histograms[key]
 
+    def total(self, name: str) -> tuple[int, float]:
+        """How many values all histograms of that name have, whatever their labels, and what they sum up to."""
+        each = [histogram for key, histogram in self._histograms.items() if key[0] == PREFIX + name]
+        return sum(sum(one.counts) for one in each), sum(one.sum for one in each)
+
     def figures(self) -> Figures:
         """What they are now."""
         figures = Figures()

@@ -25,6 +25,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from edge_proxy.downstream.guard import Guarded, is_sound, refusal
+from edge_proxy.downstream.offers import Parser, spell_without_offer
 from edge_proxy.downstream.unread import Unread
 from edge_proxy.downstream.wire import Wire
 
@@ -57,6 +58,7 @@ class Connection(Guarded, HttpToolsProtocol):
     _heard = False  # anything at all
     _deaf = False  # all that still comes is dropped
     _may_upgrade = False
+    _without_offer: bytes | None = None  # a head that is to be parsed anew
     _moved = False  # this read has ended a head, or brought some body, or ended it
     _idle_bytes = 0  # of the reads since one that has
     _field_bytes = 0  # of a head or a trailer, without the spaces that nobody needs
@@ -65,6 +67,7 @@ class Connection(Guarded, HttpToolsProtocol):
         """See asyncio."""
         super().connection_made(transport)
         self.logger = log
+        self.parser = Parser(self)  # type: ignore[assignment]  # as much of it as uvicorn uses
         self.unread = Unread(transport, self.terms.slow_reader_timeout_s)
         self.wire = Wire(transport.write)
         self.app_state = self.app_state | {"wire": self.wire}
@@ -126,6 +129,9 @@ class Connection(Guarded, HttpToolsProtocol):
             raise Malformed
         # An upgrade takes the whole connection, so never from under a response that is still to come.
         self._may_upgrade = not self._answering and version == "1.1" and method == b"GET"
+        if self.parser.should_upgrade() and not self._should_upgrade():
+            self._without_offer = spell_without_offer(method, self.url, version, self.headers)
+            return
         self._field_bytes, self._moved = 0, True
         self._turn(Awaited.BODY)
         super().on_headers_complete()
@@ -137,9 +143,16 @@ class Connection(Guarded, HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """See httptools."""
+        if self._without_offer:  # only its head has come
+            return
         self._moved = True
         self._turn(Awaited.NOTHING)
         super().on_message_complete()
+
+    def without_offer(self) -> bytes | None:
+        """See `offers`."""
+        head, self._without_offer = self._without_offer, None
+        return head
 
     def on_response_complete(self) -> None:
         """Called by uvicorn, which then begins the next, or waits for a while for another request."""
@@ -172,7 +185,7 @@ class Connection(Guarded, HttpToolsProtocol):
         self.wire.change(True)
 
     def _should_upgrade(self) -> bool:
-        """Asked by uvicorn, several times a request. Else the field is ignored: RFC 9110, section 7.8."""
+        """Asked by uvicorn, several times a request."""
         return self._may_upgrade and super()._should_upgrade()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

@@ -23,6 +23,11 @@ class KeyLimits:
             books = self._shared = SharedBooks(redis_url, own)
         self.claim = Claims(default, books).make
 
+    @property
+    def away(self) -> bool:
+        """The server of shared limits is, so that they hold for this process alone."""
+        return self._shared is not None and self._shared.away
+
     def start(self) -> None:
         """Begin what goes on beside requests."""
         if self._shared:

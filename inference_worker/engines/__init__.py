@@ -11,12 +11,14 @@ BUNDLED_MODEL = Path(__file__).parent.parent / "models" / "tiny.gguf"
 
 def _llamacpp(config: EngineConfig) -> Engine:
     from inference_worker.engines.llamacpp import LlamaCppEngine  # noqa: PLC0415 - only when chosen
+    from inference_worker.engines.pace import parse_bound  # noqa: PLC0415 - as above
 
     return LlamaCppEngine(
         Path(config.model) if config.model else BUNDLED_MODEL,
         slots=config.slots,
         threads=config.threads,
         context_tokens=config.context_tokens,
+        tokens_per_second=parse_bound(config.options, 0),
     )
 
 

@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ import httpx
 import xllamacpp
 
 from inference_worker.engines.base import NO_TROUBLES, Finish, Model, Run, Sink, refuse_extras
-from inference_worker.engines.llamacpp_replies import Mailbox, Reply
+from inference_worker.engines.llamacpp_replies import Mailbox, Reply, is_progress
+from inference_worker.engines.pace import Pace, parse_bound
 from inference_worker.request import Message, Request
 from inference_worker.status import EngineError, invalid
 
@@ -38,14 +40,18 @@ class LlamaCppEngine:
         slots: Requests decoded together, at most 256; more wait their turn.
         threads: 0 means one less than the cores: all of them and one busy neighbour is five times slower.
         context_tokens: Of each slot: prompt and answer together.
+        tokens_per_second: No generation is faster, unless its request says otherwise. 0: as fast as can be.
     """
 
-    def __init__(self, path: Path, *, slots: int, threads: int, context_tokens: int) -> None:
+    def __init__(
+        self, path: Path, *, slots: int, threads: int, context_tokens: int, tokens_per_second: float = 0
+    ) -> None:
         if not path.is_file():
             raise EngineError(f"There is no model file {path}.")
         self.capacity = 0
         self.models = (Model(name=path.stem, engine="llamacpp", context_tokens=context_tokens, supports_continue=True),)
         self._context_tokens = context_tokens
+        self._tokens_per_second = tokens_per_second
         self._folder = tempfile.TemporaryDirectory(prefix="token-relay-")
         # xllamacpp always opens its HTTP listener, without a key: on a socket in a folder that only we can enter.
         socket = f"{self._folder.name}/llama.sock"
@@ -61,8 +67,7 @@ class LlamaCppEngine:
 
     async def prepare(self, request: Request) -> Run:
         """Turn the input into token ids, and see that they fit the model's context."""
-        for name in request.engine_options:
-            raise invalid(f"engine_options.{name}", "The llamacpp engine has no options.")
+        bound = parse_bound(request.engine_options, self._tokens_per_second)
         refuse_extras(request, engine="llamacpp")
         ids = await self._tokenize(request)
         if len(ids) >= self._context_tokens:
@@ -70,7 +75,7 @@ class LlamaCppEngine:
             raise invalid(request.input_field, f"The input has {len(ids)} tokens; {limit}, the answer included.")
 
         async def run(sink: Sink) -> Finish:
-            return await self._run(request, ids, sink)
+            return await self._run(request, ids, sink, bound)
 
         return Run(run)
 
@@ -115,7 +120,7 @@ class LlamaCppEngine:
         response.raise_for_status()
         return list(response.json()["tokens"])
 
-    async def _run(self, request: Request, ids: list[int], sink: Sink) -> Finish:
+    async def _run(self, request: Request, ids: list[int], sink: Sink, bound: float) -> Finish:
         loop = asyncio.get_running_loop()
         mailbox = self._mailbox = self._mailbox or Mailbox(loop)
         room = self._context_tokens - len(ids)
@@ -123,10 +128,12 @@ class LlamaCppEngine:
         if wanted <= 0:
             return Finish("length", len(ids))
         reply = Reply(sink)
+        pace = Pace(bound, time.monotonic()) if bound else None
 
         def on_chunk(raw: bytes) -> bool:
             mailbox.put(reply.receive, raw)
-            return reply.enough.is_set()  # True frees the slot
+            wait_s = pace.wait_s(time.monotonic()) if pace and not is_progress(raw) else 0.0
+            return reply.enough.wait(wait_s) if wait_s else reply.enough.is_set()  # True frees the slot
 
         body = json.dumps(_body(request, ids, wanted)).encode()
         async with self._free_slots:

@@ -9,6 +9,13 @@ from typing import Any
 
 from inference_worker.engines.base import Finish, Sink
 
+PROGRESS = "prompt_progress"
+
+
+def is_progress(raw: bytes) -> bool:
+    """Whether the message says how far the prompt has been read, and so has no token."""
+    return PROGRESS.encode() in raw and PROGRESS in json.loads(raw)
+
 
 class Mailbox:
     """What llama.cpp's threads leave for the event loop: woken once, it takes all that lies there."""
@@ -55,7 +62,7 @@ class Reply:
         if choice["finish_reason"]:
             self._push("", until=made)
             self.finish = Finish(choice["finish_reason"], chunk["usage"]["prompt_tokens"])
-        elif "prompt_progress" not in chunk:
+        elif PROGRESS not in chunk:
             self._push(choice["text"], until=made)
 
     def _push(self, text: str, *, until: int) -> None:

@@ -9,5 +9,5 @@ globalThis.document = new Window().document;
 document.body.innerHTML = '<button id="stop"></button><p id="answer"></p>';
 await import(example);
 const place = document.querySelector("#answer");
-console.log(JSON.stringify({ text: place.textContent, state: place.dataset.state }));
+console.log(JSON.stringify({ text: document.body.textContent, state: place.dataset.state }));
 process.exit();

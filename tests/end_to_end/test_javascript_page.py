@@ -46,6 +46,11 @@ async def test_the_example_for_a_page_says_an_error(folder: Path) -> None:
     assert '"state":"incomplete"' in printed
 
 
+async def test_the_packages_own_example_shows_a_story(folder: Path, real_pair: Pair) -> None:
+    example = written(folder, "example.mjs", block("js", "document.body", "clients/js/README.md"))
+    assert "owl" in await output(str(NODE), str(CLIENTS / "documented_page.mjs"), real_pair.edge, example)
+
+
 async def test_the_example_of_a_loop_prints_a_story(folder: Path, real_pair: Pair) -> None:
     code = block("js", "for await", PAGE).replace("localhost:8080", real_pair.edge)
     assert "fox" in await output(str(NODE), written(folder, "example.mjs", code))
@@ -56,7 +61,7 @@ async def test_the_react_example_renders_progressively_stops_and_stops_when_it_i
     with running("tokens=100,tokens_per_second=100") as pair:
         async with WorkerProbe(pair.worker) as probe:
             printed = await output(str(NODE), str(CLIENTS / "documented_react.mjs"), pair.edge, example)
-            await probe.wait_for_running(0, limit_s=1)
+            await probe.wait_for_running(0, limit_s=3)
     assert '"texts":' in printed
     texts = int(printed.split('"texts":')[1].split(",")[0])
     assert texts >= 5

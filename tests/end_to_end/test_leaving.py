@@ -77,7 +77,7 @@ async def test_who_leaves_before_the_response_leaves_nothing_behind(pair: Pair) 
         for _ in range(20):
             (await leave_before_the_response(pair.edge))()
         await asyncio.sleep(0.3)  # for the requests to be read: none at all would pass, too
-        await probe.wait_for_running(0, limit_s=1)
+        await probe.wait_for_running(0, limit_s=3)
 
 
 async def test_a_grpc_client_that_leaves_stops_its_generation(pair: Pair) -> None:

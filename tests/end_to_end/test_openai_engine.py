@@ -133,7 +133,7 @@ async def test_leaving_reaches_through_two_relays() -> None:
             assert await behind.running() == 1
             exchange.close()
             await near.wait_for_running(0, limit_s=0.5)
-            await behind.wait_for_running(0, limit_s=1)
+            await behind.wait_for_running(0, limit_s=3)
 
 
 async def test_a_failure_far_away_is_a_failure_here() -> None:

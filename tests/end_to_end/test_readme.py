@@ -1,12 +1,18 @@
 """The documentation's examples, taken from it as they stand, run against the pair that they are written for."""
 
 import asyncio
+import json
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
+import pytest
+
+from inference_worker.engines import BUNDLED_MODEL
 from tests.end_to_end.conftest import Pair
+from tests.support import processes
 from tests.support.http import Exchange
 from tests.support.node import CLIENTS, NODE
 from tests.support.sse import Reader, check_native
@@ -66,6 +72,57 @@ async def test_the_event_source_example_shows_the_answer_on_the_page(real_pair: 
 async def test_the_openai_example_prints_a_story(real_pair: Pair) -> None:
     code = block("python", "OpenAI").replace("localhost:8080", real_pair.edge)
     assert "owl" in await output(sys.executable, "-c", code)
+
+
+async def test_the_openai_pages_example_prints_a_story(real_pair: Pair) -> None:
+    code = block("py", "OpenAI", "docs/openai.md").replace("localhost:8080", real_pair.edge)
+    assert "owl" in await output(sys.executable, "-c", code)
+
+
+async def test_the_commands_for_keys_make_one_that_an_edge_asks_for(pair: Pair, tmp_path: Path) -> None:
+    make, serve = block("sh", "keys new", "docs/security.md").strip().splitlines()
+    _, *arguments = shlex.split(make, comments=True)
+    key, line = (await output(sys.executable, *arguments)).strip().splitlines()[-2:]
+    keys = tmp_path / "keys.jsonl"
+    keys.write_text(line)
+    variable, *_, command = shlex.split(serve)
+    assert (variable, command) == ("EDGE_API_KEYS_FILE=keys.jsonl", "serve")
+    with processes.edge(pair.worker, EDGE_API_KEYS_FILE=str(keys)) as (edge, _):
+        head = "GET /v1/models HTTP/1.1"
+        for authorization, status in (("", 401), (f"\nAuthorization: Bearer {key.split()[-1]}", 200)):
+            exchange = await Exchange.send(edge, head + authorization)
+            await exchange.read_head()
+            assert exchange.status == status
+            exchange.close()
+
+
+def test_the_command_for_a_service_starts_a_worker_before_it(real_pair: Pair) -> None:
+    command = block("sh", "WORKER_UPSTREAM_URL", "docs/engines.md").replace("127.0.0.1:8000", real_pair.edge)
+    *variables, _, _, module = shlex.split(command)
+    assert module == "inference_worker"
+    with processes.worker(**dict(variable.split("=", 1) for variable in variables)) as (_, service):
+        assert service.wait_for(r"serves (\S+) on") == "tiny"
+
+
+async def test_the_example_of_the_recipe_tells_a_story(tmp_path: Path) -> None:
+    code = block("python", "xllamacpp", "recipes/tiny_model/README.md").replace("build/tiny.gguf", str(BUNDLED_MODEL))
+    assert "owl" in await output(sys.executable, "-c", code.replace("/tmp/tiny-model.sock", str(tmp_path / "m.sock")))  # noqa: S108
+
+
+@pytest.mark.skipif(not shutil.which("go"), reason="Go is not installed: Debian's golang-go has it")
+async def test_the_go_example_prints_a_story(real_pair: Pair, tmp_path: Path) -> None:
+    file = tmp_path / "main.go"
+    file.write_text(block("go", "bufio").replace("localhost:8080", real_pair.edge))
+    assert "owl" in await output("go", "run", str(file))
+
+
+@pytest.mark.skipif(not shutil.which("java"), reason="Java is not installed: Debian's default-jdk-headless has it")
+async def test_the_java_example_prints_a_storys_events(real_pair: Pair, tmp_path: Path) -> None:
+    file = tmp_path / "Story.java"
+    file.write_text(block("java", "HttpClient").replace("localhost:8080", real_pair.edge))
+    events = [json.loads(line) for line in (await output("java", str(file))).splitlines()]
+    assert "owl" in "".join(event["delta"] for event in events)
+    assert events[-1]["isFinal"]
 
 
 async def test_the_commands_for_a_terminal_do_what_they_say(real_pair: Pair) -> None:

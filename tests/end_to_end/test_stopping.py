@@ -35,7 +35,7 @@ async def test_an_edge_that_is_interrupted_tells_its_clients() -> None:
         assert await ends_within(edge_process, 3) == 0
         assert "Traceback" not in edge_process.output()
         async with WorkerProbe(worker) as probe:
-            await probe.wait_for_running(0, limit_s=1)
+            await probe.wait_for_running(0, limit_s=3)
             partial_tokens = events[-1].json["details"]["partialTokens"]
             assert text == await probe.text(asked("x", tokens_per_second=0, tokens=partial_tokens))
 

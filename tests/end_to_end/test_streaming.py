@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.conftest import Pair
-from tests.support.http import Exchange
+from tests.support.http import PATH, Exchange
 from tests.support.sse import check_native
 from tests.support.worker_probe import WorkerProbe, asked
 
@@ -75,7 +75,7 @@ async def test_a_generation_that_takes_too_long_fails_with_what_it_has(pair: Pai
     assert events[-1].json["details"]["partialTokens"] == 20
     async with WorkerProbe(pair.worker) as probe:
         assert check_native(events) == await probe.text(asked("x", tokens_per_second=0, tokens=20))
-        await probe.wait_for_running(0, limit_s=1)
+        await probe.wait_for_running(0, limit_s=3)
 
 
 async def test_get_streams_for_event_source(pair: Pair) -> None:
@@ -133,3 +133,13 @@ async def test_the_api_describes_itself(pair: Pair) -> None:
     assert set(operations) == {"get", "post"}
     body = operations["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert {"prompt", "messages", "max_tokens", "seed", "stop"} <= set(body["properties"])
+
+
+async def test_a_client_that_offers_http_2_is_answered_by_http_1(pair: Pair) -> None:
+    """As Java's HttpClient does with its first request; the body comes with the head, or behind it."""
+    offer = "Connection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAEAAEAAAAIAAAAB"
+    body = b'{"prompt": "x", "engine_options": {"tokens": 5, "tokens_per_second": 0}}'
+    exchange = await Exchange.send(pair.edge, f"POST {PATH} HTTP/1.1\nContent-Type: application/json\n{offer}", body)
+    await exchange.read_head()
+    assert exchange.status == 200
+    assert len(check_native(await exchange.all_events()).split()) == 5

@@ -188,7 +188,7 @@ async def test_an_oversized_frame_closes_and_frees(pair: Pair) -> None:
     async with WorkerProbe(pair.worker) as probe, Socket.open(pair.edge) as here:
         await here.read_until(await here.generate("a", engine_options=ENDLESS))
         await here.say(type="generate", ref="b", prompt="x" * 1_048_576)
-        await probe.wait_for_running(0, limit_s=1)  # a MiB must be read first
+        await probe.wait_for_running(0, limit_s=3)  # a MiB must be read first
         assert await close_code(here) == 1009
 
 
@@ -256,7 +256,7 @@ async def test_an_edge_that_stops_says_so_in_every_generation_and_closes_every_s
             await busy.read_to_end(*running)
             assert [one.last["code"] for one in running] == ["SERVER_DRAINING"] * 4
             assert [await close_code(busy), await close_code(idle)] == [1001, 1001]
-            await probe.wait_for_running(0, limit_s=1)
+            await probe.wait_for_running(0, limit_s=3)
             assert await asyncio.to_thread(edge_process.process.wait, 4) == 0
             stuck.connection.transport.abort()
         assert "Traceback" not in edge_process.output()

@@ -157,7 +157,7 @@ async def test_edge_sigterm_open_streams_complete() -> None:
             assert (await reading.end(10)).json["isFinal"] is True
         assert await ended(service, 3) < 1
         async with WorkerProbe(worker) as probe:
-            await probe.wait_for_running(0, limit_s=1)
+            await probe.wait_for_running(0, limit_s=3)
 
 
 async def test_edge_sigterm_an_answer_in_one_piece_is_given() -> None:
@@ -215,7 +215,7 @@ async def test_edge_sigterm_what_runs_too_long_is_told() -> None:
             error = (await reading.end(1)).json
             assert (error["code"], error["details"]["retryable"]) == ("SERVER_DRAINING", True)
         async with WorkerProbe(worker) as probe:
-            await probe.wait_for_running(0, limit_s=1)
+            await probe.wait_for_running(0, limit_s=3)
 
 
 async def test_edge_sigterm_what_runs_too_long_is_told_in_openai_words() -> None:
@@ -283,7 +283,7 @@ async def test_edge_sigterm_a_client_that_does_not_read_holds_nothing_up() -> No
             await full_buffers(edge)
             service.send(signal.SIGTERM)
             assert 0.5 + 1 < await ended(service, 0.5 + MARGIN_S + 1) < 0.5 + MARGIN_S + SLACK_S
-            await probe.wait_for_running(0, limit_s=1)
+            await probe.wait_for_running(0, limit_s=3)
             web_socket.connection.transport.abort()
         stuck.resume()
         await stuck.body()

@@ -16,6 +16,8 @@ from tests.support.http import PATH, Exchange
 from tests.support.redis_server import Server, redis_server
 from tests.support.sse import Event, check_native
 
+pytestmark = pytest.mark.alone  # an edge that waits too long for the server goes on by itself
+
 SHORT = {"prompt": "x", "engine_options": {"tokens_per_second": 0, "tokens": 5}}
 LONG = {"prompt": "x", "engine_options": {"tokens_per_second": 25, "tokens": 75}}
 SHARE = 100  # requests a minute

@@ -34,7 +34,7 @@ async def test_silence_is_a_failure_behind_all_text_and_frees_the_worker(
     assert len(check_native(events).split()) == tokens
     assert events[-1].json["code"] == "TIMEOUT"
     async with WorkerProbe(impatient.worker) as probe:
-        await probe.wait_for_running(0, limit_s=1)
+        await probe.wait_for_running(0, limit_s=3)
 
 
 @pytest.mark.parametrize(

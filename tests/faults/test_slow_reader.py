@@ -81,9 +81,9 @@ def begun(edge: str, request: bytes, *refs: str) -> Raw:
 async def test_who_reads_nothing_is_reset_and_the_generation_left(ends: Ends, request_bytes: bytes, refs: str) -> None:
     async with WorkerProbe(ends.worker) as probe, healthy_stream(ends.edge):
         with await in_thread(begun, ends.edge, request_bytes, *refs) as client:
-            await probe.wait_for_running(HEALTHY + (len(refs) or 1 + (request_bytes == TWO)), limit_s=1)
+            await probe.wait_for_running(HEALTHY + (len(refs) or 1 + (request_bytes == TWO)), limit_s=3)
             assert await in_thread(client.wait_for_end, TIMEOUT_S + FILLING_S) >= TIMEOUT_S
-            await probe.wait_for_running(HEALTHY, limit_s=1)
+            await probe.wait_for_running(HEALTHY, limit_s=3)
             data, was_reset = client.read_to_end()
     assert was_reset
     assert not data.endswith(b"0\r\n\r\n")
@@ -103,7 +103,7 @@ async def test_who_trickles_is_reset(ends: Ends) -> None:
     async with WorkerProbe(ends.worker) as probe, healthy_stream(ends.edge):
         with begun(ends.edge, NATIVE) as client:
             await in_thread(trickle, client)
-            await probe.wait_for_running(HEALTHY, limit_s=1)
+            await probe.wait_for_running(HEALTHY, limit_s=3)
             assert client.read_to_end()[1], "it was reset"
 
 
@@ -144,7 +144,7 @@ async def test_a_place_comes_back_when_who_held_it_is_reset() -> None:
         begun(edge, NATIVE) as client,
     ):
         async with WorkerProbe(worker) as probe:
-            await probe.wait_for_running(1, limit_s=1)
+            await probe.wait_for_running(1, limit_s=3)
         refused = await Exchange.post(edge, {"prompt": "y"})
         refused.close()
         await in_thread(client.wait_for_end, TIMEOUT_S + FILLING_S)

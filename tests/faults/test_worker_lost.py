@@ -21,7 +21,9 @@ def scripted(seed: int, **options: Any) -> dict[str, Any]:
 
 
 def real(seed: int) -> dict[str, Any]:
-    return {"prompt": f"A story about {seed} owls.", "seed": seed, "temperature": 0, "max_tokens": 300}
+    """Slower than it could be, so that there is something to lose."""
+    told = {"prompt": f"A story about {seed} owls.", "seed": seed, "temperature": 0, "max_tokens": 300}
+    return told | {"engine_options": {"tokens_per_second": 40}}
 
 
 @contextlib.contextmanager
@@ -43,11 +45,12 @@ def await_both_ready(edge: str, count: int = 2) -> None:
 
 
 async def undisturbed(edge: str, requests: Sequence[dict[str, Any]]) -> list[str]:
-    """The texts of these requests when nothing happens; of the scripted engine as fast as it can."""
-    fast = {"tokens_per_second": 0, "first_token_delay_ms": 0}
+    """The texts of these requests when nothing happens, as fast as can be."""
+    slow = ("tokens_per_second", "first_token_delay_ms")
     hurried = [
-        request | {"engine_options": request["engine_options"] | fast} if "engine_options" in request else request
+        request | {"engine_options": {name: 0 if name in slow else value for name, value in given.items()}}
         for request in requests
+        for given in [request["engine_options"]]
     ]
     return list(await asyncio.gather(*(uncut(edge, request) for request in hurried)))
 

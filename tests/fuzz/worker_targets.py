@@ -22,6 +22,7 @@ from tests.support.http2 import METHODS, SERVICE, shaped
 
 CONNECTS_S, ANSWERS_S = 5.0, 8.0
 LINGERS_S = 0.02  # a few frames' time
+PLAIN_S = 0.05  # a generation that does not end is left then
 BROKEN = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL}  # a handler has raised
 
 uint32 = st.one_of(st.integers(0, 5), st.integers(0, 2**32 - 1))
@@ -134,7 +135,7 @@ class Caller:
 
     def generate(self, request: pb.GenerateRequest, *, reads: int) -> None:
         """A plain call, left after so many chunks."""
-        call: Any = self._stub.GenerateTextStream(request, timeout=0.2, wait_for_ready=True)
+        call: Any = self._stub.GenerateTextStream(request, timeout=PLAIN_S, wait_for_ready=True)
         try:
             for _ in itertools.islice(call, reads):
                 pass

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
@@ -79,6 +80,27 @@ async def test_a_change_of_load_is_told_at_once() -> None:
         assert edge.frames[1:] == [pb.WorkerFrame(load=pb.Load(max_streams=8, draining=True))]
         await asyncio.sleep(4.99)
         assert len(edge.frames) == 2, "the next heartbeat counts from here"
+
+
+@in_virtual_time
+async def test_a_change_of_load_while_the_first_frame_goes_out_is_told_next() -> None:
+    registry = make_registry()
+    call = ExchangeCall(registry, RHYTHM)
+    frames: list[pb.WorkerFrame] = []
+
+    async def write(frame: pb.WorkerFrame) -> None:
+        frames.append(frame)
+        if len(frames) == 1:
+            registry.draining = True
+            call.report_load()
+
+    async def nothing() -> AsyncIterator[pb.EdgeFrame]:
+        await asyncio.sleep(1)
+        for frame in list[pb.EdgeFrame]():
+            yield frame
+
+    await call.serve(nothing(), write)
+    assert [frame.load.draining for frame in frames] == [False, True]
 
 
 @in_virtual_time

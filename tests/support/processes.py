@@ -95,8 +95,13 @@ def worker(*, through: Sequence[str] = (), **variables: str) -> Iterator[tuple[s
 
 @contextlib.contextmanager
 def edge(*workers: str, through: Sequence[str] = (), **variables: str) -> Iterator[tuple[str, Service]]:
-    """An edge process before these workers, once it is ready; its address and itself. `through` as above."""
-    given = {"EDGE_WORKERS": ",".join(workers), "EDGE_PORT": "0", "EDGE_METRICS_PORT": "0"} | variables
+    """An edge process before these workers, once it is ready; its address and itself. `through` as above.
+
+    A machine that is busy with other things is no reason for it to refuse streams: only tests of that say how late
+    it may be.
+    """
+    given = {"EDGE_WORKERS": ",".join(workers), "EDGE_PORT": "0", "EDGE_METRICS_PORT": "0", "EDGE_MAX_LAG_MS": "60000"}
+    given |= variables
     service = Service("-m", *through, "edge_proxy", "serve", **given)
     try:
         address = service.wait_for(r'serves http://([^\s"]+)["\n]')

@@ -44,12 +44,19 @@ class WorkerProbe:
             call.cancel()
 
     async def wait_for_running(self, count: int, *, limit_s: float) -> float:
-        """Poll until so many generations run; how long that took, in seconds."""
+        """Poll until so many generations run; how long that took, in seconds.
+
+        The limit is the services': what a busy machine keeps them and us waiting, as looking shows, comes on top.
+        """
         loop = asyncio.get_running_loop()
-        begin = loop.time()
+        begin = before = loop.time()
+        waited_s = 0.0
         while (running := await self.running()) != count:
-            assert loop.time() - begin < limit_s, f"{running} generations run, not {count}, after {limit_s:g} s"
             await asyncio.sleep(0.005)
+            now = loop.time()
+            waited_s, before = max(waited_s, now - before), now
+            bound_s = limit_s + 3 * waited_s
+            assert now - begin < bound_s, f"{running} generations run, not {count}, after {bound_s:g} s"
         return loop.time() - begin
 
     async def text(self, request: pb.GenerateRequest) -> str:

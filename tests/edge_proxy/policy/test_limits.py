@@ -28,8 +28,21 @@ async def test_with_a_server_all_count_together() -> None:
             assert claim
             await claim.grant()
             assert [left.remaining for left in claim.standing] == [remaining]
+            assert not limits.away
         for limits in pair:
             await limits.stop()
+
+
+async def test_it_says_that_the_server_is_away() -> None:
+    with redis_server() as server:
+        limits = KeyLimits(Limits(requests_per_minute=5), server.url)
+        limits.start()
+        server.kill()
+        claim = limits.claim(ASKED, None)
+        assert claim
+        await claim.grant()
+        assert limits.away
+        await limits.stop()
 
 
 def test_who_shares_nothing_loads_no_library_for_it() -> None:

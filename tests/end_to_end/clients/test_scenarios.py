@@ -125,4 +125,4 @@ async def test_a_client_that_leaves_ends_its_generation(client: Client, endless:
     async with WorkerProbe(endless.worker) as probe, client.drive(endless.edge, Ask(leave=True)) as seen:
         assert seen.text
         assert seen.finish_reason is None
-        await probe.wait_for_running(0, limit_s=1)
+        await probe.wait_for_running(0, limit_s=3)

@@ -1,6 +1,7 @@
 """Against llama.cpp and the bundled model, in this process."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -142,6 +143,11 @@ LONG = "word " * 300
         pytest.param(Request(raw_prompt=LONG), "prompt", id="raw prompt"),
         pytest.param(Request(raw_prompt="a", continued_text=LONG), "prompt", id="continued text"),
         pytest.param(Request(raw_prompt="a", engine_options={"top_k": "5"}), "engine_options.top_k", id="option"),
+        pytest.param(
+            Request(raw_prompt="a", engine_options={"tokens_per_second": "-1"}),
+            "engine_options.tokens_per_second",
+            id="bound",
+        ),
     ],
 )
 async def test_what_can_not_run_is_refused_by_its_field(engine: LlamaCppEngine, request_: Request, field: str) -> None:
@@ -178,9 +184,9 @@ def chunks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return said
 
 
-async def cancel_at_the_first_token(engine: LlamaCppEngine) -> None:
+async def cancel_at_the_first_token(engine: LlamaCppEngine, **fields: Any) -> None:
     sink = ListSink()
-    running = asyncio.ensure_future((await engine.prepare(story())).play(sink))
+    running = asyncio.ensure_future((await engine.prepare(story(**fields))).play(sink))
     await eventually(lambda: sink.tokens)
     running.cancel()
     await asyncio.wait([running])
@@ -234,3 +240,17 @@ async def test_a_stop_string_across_tokens_ends_the_text_before_it(engine: Llama
     assert isinstance(ending, Finished)
     assert ending.finish_reason == "stop"
     assert text_of(generation) == whole.text.partition(stop)[0]
+
+
+async def test_a_bound_holds_the_tokens_back_and_their_text_is_the_same(engine: LlamaCppEngine) -> None:
+    begin = time.monotonic()
+    bound, _ = await play(engine, story(max_tokens=21, engine_options={"tokens_per_second": "100"}))
+    assert time.monotonic() - begin >= 0.19
+    free, _ = await play(engine, story(max_tokens=21))
+    assert bound.text == free.text
+
+
+async def test_a_run_that_is_held_back_can_be_cancelled(engine: LlamaCppEngine) -> None:
+    async with asyncio.timeout(10):
+        await cancel_at_the_first_token(engine, engine_options={"tokens_per_second": "0.01"})
+        assert (await play(engine, story(max_tokens=3)))[1].reason == "length"

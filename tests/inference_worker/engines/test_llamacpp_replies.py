@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from inference_worker.engines.base import Finish
-from inference_worker.engines.llamacpp_replies import Mailbox, Reply
+from inference_worker.engines.llamacpp_replies import Mailbox, Reply, is_progress
 from tests.inference_worker.engines.list_sink import ListSink
 
 
@@ -96,3 +96,8 @@ async def test_a_mailbox_wakes_the_loop_once_for_all_that_lies_there(monkeypatch
         await asyncio.sleep(0)
     assert received == [b"a", b"b"] * 2
     assert len(wakes) == 2
+
+
+def test_text_that_speaks_of_progress_is_text() -> None:
+    assert is_progress(b'{"prompt_progress": {"total": 12}, "choices": []}')
+    assert not is_progress(chunk("prompt_progress", 1))
