@@ -28,7 +28,7 @@ LINES = {"itemSchema": {"type": "object", "properties": {"type": TEXT}, "require
 
 STREAMS = (400, 403, 404, 409, 429, 501, 502, 503, 504)  # a worker is asked for what is to be streamed
 BODIES = (413, 415)  # and a body is read before
-ANYWHERE = (401, 403, 500)  # but where anyone may come
+ANYWHERE = (401, 403, 500, 503)  # but where anyone may come; 503: an issuer's keys or shared tickets are away
 CONNECTION = {  # see `connection.py`
     400: "The request is malformed.",
     408: "The request did not come in time.",

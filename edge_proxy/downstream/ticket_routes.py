@@ -21,7 +21,7 @@ def add_ticket_routes(app: FastAPI, *, issue: Callable[[Caller], Awaitable[str]]
         tags=["native"],
         status_code=201,
         response_class=Response,
-        responses=refusals(501) | {201: answer("A ticket.", ticket=TEXT, expiresInSeconds=COUNT)},
+        responses=refusals(429, 501) | {201: answer("A ticket.", ticket=TEXT, expiresInSeconds=COUNT)},
     )
     async def ticket(request: Request) -> Response:
         """Give out a ticket, good once: who opens a stream or a WebSocket with `?ticket=` is who asked for it here."""

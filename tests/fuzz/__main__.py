@@ -72,9 +72,10 @@ def _run(name: str, seconds: int, found: Path | None, *address: str) -> bool:
         )
         said, code = done.stdout, done.returncode
     executions = EXECUTIONS.search(said)
-    print(f"{name}: {int(executions[1]) if executions else 0:,} executions in {seconds} s", flush=True)
+    if executions:  # not of a single input
+        print(f"{name}: {int(executions[1]):,} executions in {seconds} s", flush=True)
     if code:
-        print(said[-SHOWN_CHARS:], flush=True)
+        print(f"{name} fails:\n{said[-SHOWN_CHARS:]}", flush=True)
     return code == 0
 
 

@@ -56,7 +56,7 @@ def test_a_refusal_of_openais_is_in_its_shape() -> None:
 def test_who_may_come_is_asked_everywhere_but_where_anyone_may() -> None:
     assert set(operation("/healthz")["responses"]) == {"200", *map(str, CONNECTION)}
     responses = operation("/stream")["responses"]
-    assert {"401", "403", "500"} <= set(responses)
+    assert {"401", "403", "500", "503"} <= set(responses)
     assert "application/problem+json" in responses["401"]["content"]
     assert "application/json" in operation("/v1/answer", "post")["responses"]["401"]["content"]
 

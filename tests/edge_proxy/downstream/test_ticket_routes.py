@@ -45,3 +45,9 @@ async def test_a_refusal_is_a_status() -> None:
 
 async def test_where_tickets_would_be_good_by_chance_only_there_are_none() -> None:
     assert (await ask(None)).status == 501
+
+
+def test_that_there_are_too_many_is_documented() -> None:
+    api = FastAPI()
+    add_ticket_routes(api, issue=None, life_s=60.0)
+    assert {"201", "429", "501"} <= set(api.openapi()["paths"][PATH]["post"]["responses"])
