@@ -34,7 +34,7 @@ def edge() -> Iterator[str]:
 
 def drip(client: Raw, data: bytes) -> tuple[bytes, float]:
     """Send some of it at once and the rest byte by byte, until the other side ends; what it said, and when."""
-    begin = time.monotonic()
+    begin = client.opened
     for byte in data:
         if not client.open or not client.send(bytes([byte])):
             break
