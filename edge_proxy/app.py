@@ -94,13 +94,14 @@ def _terms(settings: Settings) -> Terms:
     )
 
 
-def _default_limits(settings: Settings) -> Limits:
-    return Limits(
+def _make_limits(settings: Settings) -> KeyLimits:
+    default = Limits(
         requests_per_minute=settings.key_requests_per_minute,
         tokens_per_minute=settings.key_tokens_per_minute,
         tokens_per_day=settings.key_tokens_per_day,
         streams=settings.key_streams,
     )
+    return KeyLimits(default, settings.redis_url, patience_s=settings.redis_timeout_ms / 1000)
 
 
 class Edge:
@@ -111,7 +112,7 @@ class Edge:
         self._leaving = False
         self._workers = _make_workers(settings)
         self._admission = Admission(_terms(settings))
-        self._limits = KeyLimits(_default_limits(settings), settings.redis_url)
+        self._limits = _make_limits(settings)
         self._condition = Condition()
         self._tidying = Tidying()
         self._stretch = Stretch(max_factor=settings.max_batch_stretch)

@@ -83,6 +83,9 @@ class Settings(TlsSettings):
         description="Redis or Valkey, such as redis://127.0.0.1:6379/0: edges that have the same one share the limits "
         "of keys. Without it each process counts for itself.",
     )
+    redis_timeout_ms: float = Field(
+        100, gt=0, le=10_000, description="A request waits so long for it; then each process counts for itself."
+    )
     max_socket_streams: int = Field(64, ge=1, description="Streams at once, of one WebSocket; more are refused.")
     max_body_bytes: int = Field(1_048_576, ge=1024, description="Largest request body, or frame on a WebSocket.")
     api_keys: str = Field(

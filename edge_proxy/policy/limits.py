@@ -4,6 +4,8 @@ from edge_proxy.core.caller import Limits
 from edge_proxy.policy.books import Books, OwnBooks
 from edge_proxy.policy.claims import Claims
 
+PATIENCE_S = 0.1  # a server next door answers within a millisecond; nobody should notice that it does not
+
 
 class KeyLimits:
     """To be made on the event loop that serves.
@@ -11,16 +13,17 @@ class KeyLimits:
     Args:
         default: The limits of callers that have none of their own.
         redis_url: Where all edges write down what was used; "" if this process does so by itself.
+        patience_s: So long that is waited for.
     """
 
-    def __init__(self, default: Limits, redis_url: str = "") -> None:
+    def __init__(self, default: Limits, redis_url: str = "", *, patience_s: float = PATIENCE_S) -> None:
         own = OwnBooks()
         books: Books = own
         self._shared = None
         if redis_url:
             from edge_proxy.policy.shared import SharedBooks  # noqa: PLC0415 - a library that others need not load
 
-            books = self._shared = SharedBooks(redis_url, own)
+            books = self._shared = SharedBooks(redis_url, own, patience_s=patience_s)
         self.claim = Claims(default, books).make
 
     @property

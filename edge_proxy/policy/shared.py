@@ -3,9 +3,9 @@
     SHARED --- no answer in time, or an error ---> ALONE --- an answer, at a try a second ---> SHARED
 
 Alone, an edge goes by its own books, in which it has written down what it granted all along: limits still hold, but for
-each edge by itself. No request fails for it, and each waits `PATIENCE_S` at most. A decision is one script and so one
-round trip and atomic; its clock is the server's. An edge's streams count by leases, which it renews: when it dies they
-are free again within `LEASE_S`.
+each edge by itself. No request fails for it, and each waits `EDGE_REDIS_TIMEOUT_MS` at most. A decision is one script
+and so one round trip and atomic; its clock is the server's. An edge's streams count by leases, which it renews: when it
+dies they are free again within `LEASE_S`.
 """
 
 import asyncio
@@ -28,7 +28,6 @@ from edge_proxy.policy.scripts import LEASE_S, key, limits_streams, members, set
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 0.1  # a server next door answers within a millisecond; nobody should notice that it does not
 RETRY_S = 1.0
 RENEW_S = LEASE_S / 3  # so that two renewals may fail
 CONNECTIONS = 32
@@ -51,7 +50,7 @@ class SharedBooks:
         own: OwnBooks,
         clock: Callable[[], float] | None = None,
         *,
-        patience_s: float = PATIENCE_S,
+        patience_s: float,
     ) -> None:
         # When to wait no longer and when to try again is decided here; the library's own time-outs are a second net.
         pool = BlockingConnectionPool.from_url(

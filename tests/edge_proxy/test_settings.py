@@ -43,6 +43,7 @@ def test_defaults_are_these() -> None:
         "key_tokens_per_day": 0,
         "key_streams": 0,
         "redis_url": "",
+        "redis_timeout_ms": 100,
         "max_socket_streams": 64,
         "max_body_bytes": 1_048_576,
         "api_keys": "",

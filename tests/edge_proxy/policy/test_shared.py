@@ -15,8 +15,9 @@ from edge_proxy.core.account import Account
 from edge_proxy.core.caller import Limits
 from edge_proxy.core.quota import Amounts, Quota, Unit, quotas
 from edge_proxy.policy.books import OwnBooks, Read, Taken, Taking
+from edge_proxy.policy.limits import PATIENCE_S
 from edge_proxy.policy.scripts import LEASE_S, key
-from edge_proxy.policy.shared import PATIENCE_S, RETRY_S, SharedBooks
+from edge_proxy.policy.shared import RETRY_S, SharedBooks
 from tests.edge_proxy.upstream.readers import eventually
 from tests.support.redis_server import Server, redis_server
 
@@ -311,4 +312,4 @@ async def test_an_error_of_the_server_is_no_error_of_a_request(server: Server) -
 
 def test_an_address_that_is_none_is_noticed_at_the_start() -> None:
     with pytest.raises(ValueError, match="scheme"):
-        SharedBooks("http://127.0.0.1", OwnBooks())
+        SharedBooks("http://127.0.0.1", OwnBooks(), patience_s=PATIENCE_S)
