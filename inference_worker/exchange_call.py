@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import floor
 
 from inference_worker.exchange import Exchange
-from inference_worker.messages import models
+from inference_worker.messages import models, pieces
 from inference_worker.registry import Registry
 from inference_worker.request import parse
 from inference_worker.shelf import STOPPED, Generation
@@ -189,8 +189,11 @@ class ExchangeCall:
 
 
 def _beginning(generation: Generation, index: int) -> pb.Beginning | None:
-    """How it began; None where that is not known here, or too long for a frame, or not the answer alone."""
+    """How it began; None where that is not known here, or too long for a frame."""
     log = generation.log
-    if log.first_index or log.sections or log.chars + len(generation.asked) > BEGINNING_CHARS:
+    if log.first_index or log.chars + len(generation.asked) > BEGINNING_CHARS:
         return None
-    return pb.Beginning(request=generation.asked, text=log.before(index))
+    beginning = pb.Beginning(request=generation.asked, text=log.before(index))
+    if log.sections:
+        beginning.pieces.extend(pieces(log, until=index))
+    return beginning

@@ -88,7 +88,9 @@ class GenerationLog:
 
     def seed(self, pieces: Iterable[Piece]) -> None:
         """Hold what another worker has said, so that a reader may stand at the end of each piece."""
-        for text, next_index in pieces:
+        for text, next_index, label in pieces:
+            if label:
+                self.label(label)
             self._entries += [text, *[""] * (next_index - self.next_index - 1)]
             self._chars += len(text)
 

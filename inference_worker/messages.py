@@ -1,13 +1,14 @@
 """Our values as the proto's messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from inference_worker.engines.base import Model
-from inference_worker.generation import Finished
+from inference_worker.generation import Finished, GenerationLog
 from inference_worker.label import Label
 from inference_worker.status import Failed
 from protos import inference_pb2 as pb
 
+ALL = 1 << 60  # characters: more than any log has
 MESSAGE_CHARS = 500  # of a failure's words: an engine may say more, and frames have a size
 
 
@@ -29,6 +30,18 @@ def label_message(label: Label) -> pb.Label:
         return pb.Label(channel=channel, stage=label.stage)
     call = pb.ToolCall(index=label.tool_call.index, id=label.tool_call.id, name=label.tool_call.name)
     return pb.Label(channel=channel, stage=label.stage, tool_call=call)
+
+
+def pieces(log: GenerationLog, *, until: int) -> Iterator[pb.Piece]:
+    """The text before `until`, a piece for each of its labels."""
+    index = log.first_index
+    while index < until:
+        section = log.section_at(index)
+        text, end = log.read(index, max_chars=ALL)
+        if end > until:
+            text, end = log.before(until)[len(log.before(index)) :], until
+        yield pb.Piece(chars=len(text), next_index=end, label=label_message(section.label) if section else None)
+        index = end
 
 
 def models(served: Iterable[Model]) -> list[pb.Model]:

@@ -9,9 +9,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from inference_worker.label import Channel, Label, ToolCall
 from inference_worker.status import invalid
 from protos import inference_pb2 as pb
 
+PIPELINES = ("ask", "agent_single", "agent_multi")  # staged answers: a function of each name in `pipelines.plans`
 ROLES = ("system", "user", "assistant", "tool")
 MAX_TOKENS = 1_000_000  # no model here has a context beyond it; more is a slip
 MAX_STOPS = 16  # each is searched for at every token
@@ -33,10 +35,11 @@ class Message:
 
 
 class Piece(NamedTuple):
-    """A piece of text that was said before, and the index behind it."""
+    """A piece of text that was said before, and the index behind it; its label, where that is another than before."""
 
     text: str
     next_index: int
+    label: Label | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class Request:
 
     `input_field` is what the caller called the input: "prompt" or "messages". `extras` are more of what OpenAI's API
     can ask for, by its names there. `asked` is the message that it was read from, where that may be wanted again.
+    `pipeline` names a staged answer ("": it is none), of `max_rounds` rounds at most (0: the worker's own bound). What
+    it asks an engine for has `stage` and `round` instead: which stage asks, and for the how manyeth time.
     """
 
     model: str = ""
@@ -65,6 +70,10 @@ class Request:
     generation_id: str = ""
     trace_parent: str = ""
     owner: str = ""
+    pipeline: str = ""
+    max_rounds: int = 0
+    stage: str = ""
+    round: int = 0
     asked: bytes = field(default=b"", compare=False)
     engine_options: dict[str, str] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)
@@ -81,14 +90,13 @@ def parse(request: pb.GenerateRequest) -> Request:
     _check_sampling(sampling)
     if request.min_chunk_chars > MAX_MIN_CHUNK_CHARS:
         raise invalid("min_chunk_chars", f"At most {MAX_MIN_CHUNK_CHARS} characters can be held.")
-    messages = [_message(number, message) for number, message in enumerate(request.messages)]
-    if request.prompt and not request.raw_prompt:
-        messages = [Message("user", request.prompt)]
+    messages = _messages(request)
     _check_continuation(request.continuation)
+    _check_pipeline(request)
     return Request(
         model=request.model,
         raw_prompt=request.prompt if request.raw_prompt else "",
-        messages=tuple(messages),
+        messages=messages,
         input_field="messages" if request.messages else "prompt",
         max_tokens=sampling.max_tokens if sampling.HasField("max_tokens") else None,
         temperature=sampling.temperature if sampling.HasField("temperature") else None,
@@ -104,10 +112,25 @@ def parse(request: pb.GenerateRequest) -> Request:
         generation_id=request.continuation.generation_id,
         trace_parent=_trace_parent(request.trace_parent),
         owner=request.owner,
+        pipeline=request.pipeline,
+        max_rounds=request.max_rounds,
         asked=request.SerializeToString() if request.resume_window_ms else b"",
         engine_options=dict(request.engine_options),
         extras={name: _json(name, text) for name, text in request.extras.items()},
     )
+
+
+def _check_pipeline(request: pb.GenerateRequest) -> None:
+    if not request.pipeline:
+        return
+    if request.pipeline not in PIPELINES:
+        raise invalid("pipeline", f"A pipeline is one of {', '.join(PIPELINES)}.")
+    if request.continuation.text and not request.continuation.pieces:
+        raise invalid("continuation.pieces", "A staged answer is gone on with from its pieces.")
+    refused = {"raw_prompt": request.raw_prompt, "stop": request.sampling.stop, **request.extras}
+    for name, given in refused.items():
+        if given:
+            raise invalid(name, "A staged answer can not have this.")
 
 
 def _trace_parent(header: str) -> str:
@@ -124,6 +147,12 @@ def _check_input(request: pb.GenerateRequest) -> None:
             raise invalid(f"messages[{number}].role", f"A role is one of {', '.join(ROLES)}.")
         for name in ("content", "tool_call_id", "name"):
             _check_text(f"messages[{number}].{name}", getattr(message, name))
+
+
+def _messages(request: pb.GenerateRequest) -> tuple[Message, ...]:
+    if request.prompt and not request.raw_prompt:
+        return (Message("user", request.prompt),)
+    return tuple(_message(number, message) for number, message in enumerate(request.messages))
 
 
 def _message(number: int, message: pb.ChatMessage) -> Message:
@@ -155,11 +184,27 @@ def _pieces(continuation: pb.Continuation) -> tuple[Piece, ...]:
     for piece in continuation.pieces:
         if piece.next_index <= index:
             raise invalid("continuation.pieces", "Their indices do not rise.")
-        pieces.append(Piece(continuation.text[place : place + piece.chars], piece.next_index))
+        label = read_label(piece.label) if piece.HasField("label") else None
+        pieces.append(Piece(continuation.text[place : place + piece.chars], piece.next_index, label))
         place, index = place + piece.chars, piece.next_index
     if pieces and (place, index) != (len(continuation.text), continuation.next_index):
         raise invalid("continuation.pieces", "Together they are not the text so far.")
     return tuple(pieces)
+
+
+def read_label(message: pb.Label) -> Label:
+    """What text is, as the proto says it.
+
+    Raises:
+        Refused: In words that this worker does not know.
+    """
+    try:
+        channel = Channel(message.channel)
+    except ValueError:
+        raise invalid("continuation.pieces", "One has a label that is not known here.") from None
+    call = message.tool_call
+    named = ToolCall(call.index, call.id, call.name) if message.HasField("tool_call") else None
+    return Label(channel, message.stage, named)
 
 
 def _check_text(name: str, text: str) -> None:

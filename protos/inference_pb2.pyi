@@ -118,6 +118,8 @@ class GenerateRequest(_message.Message):
     EXTRAS_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     TRACE_PARENT_FIELD_NUMBER: _builtins.int
+    PIPELINE_FIELD_NUMBER: _builtins.int
+    MAX_ROUNDS_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """A model from ListModels; empty for the worker's default."""
     prompt: _builtins.str
@@ -138,6 +140,13 @@ class GenerateRequest(_message.Message):
     """The trace that this is part of, and the span that asks, as W3C Trace Context writes them in the HTTP header
     `traceparent`. Empty, or anything else than that: none.
     """
+    pipeline: _builtins.str
+    """The answer is made in stages, each a turn of the model: "ask" (one), "agent_single" (code, execution, explanation) or
+    "agent_multi" (planner, executor, verifier, in rounds). Empty: it is not. Of a staged answer `max_tokens` counts for all
+    stages together; `raw_prompt`, `stop` and `extras` are refused.
+    """
+    max_rounds: _builtins.int
+    """Rounds of "agent_multi" at most; 0: as many as the worker lets (`WORKER_PIPELINE_ROUNDS`), which lowers it to that."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatMessage]:
         """A conversation, put into the model's own chat template. Control tokens spelled in it are plain text to the model."""
@@ -174,10 +183,12 @@ class GenerateRequest(_message.Message):
         extras: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         owner: _builtins.str = ...,
         trace_parent: _builtins.str = ...,
+        pipeline: _builtins.str = ...,
+        max_rounds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "sampling", b"sampling"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "engine_options", b"engine_options", "extras", b"extras", "messages", b"messages", "min_chunk_chars", b"min_chunk_chars", "model", b"model", "owner", b"owner", "prompt", b"prompt", "raw_prompt", b"raw_prompt", "resume_window_ms", b"resume_window_ms", "sampling", b"sampling", "timeout_ms", b"timeout_ms", "trace_parent", b"trace_parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["continuation", b"continuation", "engine_options", b"engine_options", "extras", b"extras", "max_rounds", b"max_rounds", "messages", b"messages", "min_chunk_chars", b"min_chunk_chars", "model", b"model", "owner", b"owner", "pipeline", b"pipeline", "prompt", b"prompt", "raw_prompt", b"raw_prompt", "resume_window_ms", b"resume_window_ms", "sampling", b"sampling", "timeout_ms", b"timeout_ms", "trace_parent", b"trace_parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -317,19 +328,25 @@ class Piece(_message.Message):
 
     CHARS_FIELD_NUMBER: _builtins.int
     NEXT_INDEX_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
     chars: _builtins.int
     """How many characters (Unicode code points) it has."""
     next_index: _builtins.int
     """The index behind it."""
+    @_builtins.property
+    def label(self) -> Global___Label:
+        """What its text is, and that of those behind it up to the next one that has a label. Before the first: the answer."""
+
     def __init__(
         self,
         *,
         chars: _builtins.int = ...,
         next_index: _builtins.int = ...,
+        label: Global___Label | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["label", b"label"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chars", b"chars", "next_index", b"next_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chars", b"chars", "label", b"label", "next_index", b"next_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -954,19 +971,25 @@ class Beginning(_message.Message):
 
     REQUEST_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    PIECES_FIELD_NUMBER: _builtins.int
     request: _builtins.bytes
     """What was asked for: a GenerateRequest, serialized. Kept only for generations with a resume window."""
     text: _builtins.str
     """All text before `next_index`."""
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Piece]:
+        """Its labels, as in a Continuation; none where all of it is the answer."""
+
     def __init__(
         self,
         *,
         request: _builtins.bytes = ...,
         text: _builtins.str = ...,
+        pieces: _abc.Iterable[Global___Piece] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pieces", b"pieces", "request", b"request", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,8 @@ class GenerationRequest:
     `batch_interval_s` is how the client wants its stream paced; the worker is told, so that it puts together in one
     piece what would be put together anyway. `extras` are more of what OpenAI's API can ask for, by its names there,
     each value as JSON. `impatient` says that the client set a limit of its own: not to keep it is no fault of a worker.
-    Requests of one `session` go to one worker, as long as it has room.
+    Requests of one `session` go to one worker, as long as it has room. `pipeline` names the stages that the answer is
+    made in ("": in none), `max_rounds` is how often they may begin again (0: as often as the worker lets).
     """
 
     model: str = ""
@@ -50,6 +51,8 @@ class GenerationRequest:
     engine_options: Mapping[str, str] = field(default_factory=dict)
     extras: Mapping[str, str] = field(default_factory=dict)
     session: str = ""
+    pipeline: str = ""
+    max_rounds: int = 0
     caller: Caller = ANYONE
     trace_parent: str = ""  # W3C Trace Context; "" for none
 

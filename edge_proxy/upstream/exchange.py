@@ -201,7 +201,7 @@ class Exchange:
             route = self._routes.get(row[0]) if place in at else None
             if route:
                 if route.said:
-                    route.said.plain = False
+                    route.said.label(route.next_index, at[place])
                 route.reader.label(to_label(at[place]))
             yield row
 

@@ -102,14 +102,13 @@ class Reading:
             self._source.pause()
 
     def remember(self, opened: pb.Opened) -> str:
-        """Learn from a worker how the generation began, which was opened by another; all text before."""
+        """Learn from a worker how the generation began, which was opened by another; all of the answer before."""
         beginning = opened.beginning
         if beginning.request:
             self.request = pb.GenerateRequest.FromString(beginning.request)
             self.model = self.request.model
             if opened.next_index:
-                # Its first rows may be here already: they came in the same frame.
-                self.said.rows.insert(0, (beginning.text, opened.next_index))
+                return self.said.begin(beginning.text, opened.next_index, beginning.pieces)
         return beginning.text
 
     def pause(self) -> None:

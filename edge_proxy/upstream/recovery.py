@@ -77,10 +77,10 @@ async def _reattach(reading: Reading, lost: WorkerLink, index: int) -> bool:
 
 
 def _continuation(reading: Reading, index: int) -> pb.GenerateRequest | None:
-    """The request, to go on from there; None where it can not."""
+    """The request, to go on from there; None where it can not: behind more than an answer only stages go on."""
     left_s = reading.deadline - asyncio.get_running_loop().time()
     said = reading.said
-    if reading.request is None or left_s <= 0 or not said.plain:
+    if reading.request is None or left_s <= 0 or not (said.plain or reading.request.pipeline):
         return None
     request = pb.GenerateRequest()
     request.CopyFrom(reading.request)

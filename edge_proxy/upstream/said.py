@@ -1,6 +1,6 @@
 """What a generation has said so far: what another worker needs to go on with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from protos import inference_pb2 as pb
 
@@ -8,28 +8,67 @@ MAX_ROWS = 64  # kept apart: readers may stand where a row ends, and who comes b
 
 
 class Said:
-    """The text of one stream, in the rows that it came in; old rows become one.
+    """The text of one stream, in the rows that it came in; old rows become one, or one for each of their labels.
 
     `rows` is appended to by whoever has it, as (text, index behind it): that is on the hot path.
     """
 
-    __slots__ = ("plain", "rows")
+    __slots__ = ("_labels", "rows")
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, int]] = []
-        self.plain = True  # it is the answer, and nothing else: engines can go on with that
+        self._labels: dict[int, pb.Label] = {}  # by the index from which on it counts
+
+    @property
+    def plain(self) -> bool:
+        """It is the answer, and nothing else: engines can go on with that."""
+        return not self._labels
 
     @property
     def text(self) -> str:
         """All of it."""
         return "".join([text for text, _ in self.rows])
 
+    def label(self, index: int, label: pb.Label) -> None:
+        """What the row is that begins at that index, and those behind it."""
+        self._labels[index] = label
+
+    def begin(self, text: str, index: int, pieces: Iterable[pb.Piece]) -> str:
+        """Know what was said before the first row: to that index, in pieces if it has labels. Gives its answer."""
+        rows: list[tuple[str, int]] = []
+        answer: list[str] = []
+        place = behind = channel = 0
+        for piece in pieces:
+            if piece.HasField("label"):
+                channel = piece.label.channel
+                self._labels[behind] = piece.label
+            rows.append((text[place : place + piece.chars], piece.next_index))
+            if channel == pb.ANSWER:
+                answer.append(rows[-1][0])
+            place, behind = place + piece.chars, piece.next_index
+        # The first rows may be here already: they came in the same frame.
+        self.rows[:0] = rows or [(text, index)]
+        return "".join(answer) if rows else text
+
     def compact(self) -> None:
         """Put the older rows together, when there are many."""
         if len(self.rows) > MAX_ROWS:
             old = self.rows[: -MAX_ROWS // 2]
-            self.rows[: -MAX_ROWS // 2] = [("".join([text for text, _ in old]), old[-1][1])]
+            self.rows[: -MAX_ROWS // 2] = self._merged(old)
 
     def pieces(self) -> Iterator[pb.Piece]:
-        """Where in the text readers may stand."""
-        return (pb.Piece(chars=len(text), next_index=index) for text, index in self.rows)
+        """Where in the text readers may stand, and what it is."""
+        before = 0
+        for text, index in self.rows:
+            yield pb.Piece(chars=len(text), next_index=index, label=self._labels.get(before))
+            before = index
+
+    def _merged(self, rows: list[tuple[str, int]]) -> list[tuple[str, int]]:
+        merged: list[tuple[str, int]] = []
+        texts: list[str] = []
+        for text, index in rows:
+            texts.append(text)
+            if index in self._labels:
+                merged.append(("".join(texts), index))
+                texts = []
+        return [*merged, ("".join(texts), rows[-1][1])] if texts else merged

@@ -65,6 +65,8 @@ def to_message(request: GenerationRequest) -> pb.GenerateRequest:
         extras=request.extras,
         trace_parent=request.trace_parent,
         owner=request.caller.owner,
+        pipeline=request.pipeline,
+        max_rounds=request.max_rounds,
     )
 
 

@@ -223,3 +223,32 @@ async def test_what_has_ended_is_there_for_a_moment_because_its_last_frame_may_b
         assert (await edge.ended(2)).finished.finish_reason == "stop"
         await asyncio.sleep(3.1)
         assert not registry.has(generation_id)
+
+
+@in_virtual_time
+async def test_labels_are_told_of_a_beginning_and_taken_with_what_was_begun_elsewhere() -> None:
+    async with on_a_call(make_registry()) as edge:
+        command = open_(1, tokens="9", reasoning="4")
+        command.open.resume_window_ms = 1_000
+        edge.send(command)
+        await edge.ended(1)
+        asked = attach(2, (await edge.opened(1)).generation_id, 6)
+        asked.attach.with_beginning = True
+        edge.send(asked)
+        await edge.ended(2)
+        beginning = (await edge.opened(2)).beginning
+        labels = [piece.label for piece in beginning.pieces]
+        assert [(piece.next_index, label.channel) for piece, label in zip(beginning.pieces, labels, strict=True)] == [
+            (4, pb.REASONING),
+            (6, pb.ANSWER),
+        ]
+        command = moved(3, beginning.text, 6, tokens="9", stall_at="7")
+        command.open.continuation.pieces.extend(beginning.pieces)
+        edge.send(command)
+        await edge.opened(3)
+        edge.send(attach(4, "w0-1", 0))
+        await eventually(lambda: edge.text(4))
+        again = attach(5, "w0-1", 6)
+        again.attach.with_beginning = True
+        edge.send(again)
+        assert list((await edge.opened(5)).beginning.pieces) == list(beginning.pieces)

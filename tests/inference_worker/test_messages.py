@@ -3,9 +3,9 @@
 import pytest
 
 from inference_worker.engines.base import Model
-from inference_worker.generation import Finished
+from inference_worker.generation import LABEL_CHARS, Finished, GenerationLog
 from inference_worker.label import Channel, Label, ToolCall
-from inference_worker.messages import MESSAGE_CHARS, finished, label_message, models, status
+from inference_worker.messages import MESSAGE_CHARS, finished, label_message, models, pieces, status
 from inference_worker.status import Code, Failed
 from protos import inference_pb2 as pb
 
@@ -42,3 +42,20 @@ def test_a_label_says_channel_stage_and_call() -> None:
 def test_channels_are_those_of_the_proto(channel: Channel) -> None:
     assert int(pb.Channel.Value(channel.name)) == channel
     assert pb.Channel.Name(label_message(Label(channel)).channel) == channel.name
+
+
+def test_pieces_are_the_text_with_its_labels_to_where_it_is_asked_for() -> None:
+    log = GenerationLog(max_chars=100)
+    log.append("Hi ")
+    log.label(Label(Channel.REASONING, "planner"))
+    for text in ("1. ", "Add", "!"):
+        log.append(text)
+    log.label(Label(Channel.RESULT))
+    log.append("{}")
+    planner = pb.Label(channel=pb.REASONING, stage="planner")
+    assert list(pieces(log, until=3)) == [
+        pb.Piece(chars=3, next_index=1),
+        pb.Piece(chars=6, next_index=3, label=planner),
+    ]
+    assert list(pieces(log, until=0)) == []
+    assert sum(piece.chars for piece in pieces(log, until=5)) == log.chars - 2 * LABEL_CHARS - len("planner")

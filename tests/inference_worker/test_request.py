@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from inference_worker.request import Message, Request, parse
+from inference_worker.label import Channel, Label, ToolCall
+from inference_worker.request import PIPELINES, Message, Piece, Request, parse
 from inference_worker.status import Code, Refused
 from protos import inference_pb2 as pb
 
@@ -150,3 +151,47 @@ def test_a_message_can_carry_calls_and_their_results() -> None:
 )
 def test_what_should_be_json_is_refused_by_its_field(request_: pb.GenerateRequest, field: str) -> None:
     assert refusal_of(request_) == (Code.INVALID_ARGUMENT, field)
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_a_staged_answer_names_its_pipeline(pipeline: str) -> None:
+    asked = parse(prompted(pipeline=pipeline, max_rounds=2))
+    assert (asked.pipeline, asked.max_rounds) == (pipeline, 2)
+
+
+def test_a_pipeline_that_is_not_known_is_refused_by_its_field() -> None:
+    assert refusal_of(prompted(pipeline="agents")) == (Code.INVALID_ARGUMENT, "pipeline")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"raw_prompt": True}, "raw_prompt"),
+        ({"sampling": pb.Sampling(stop=["x"])}, "stop"),
+        ({"extras": {"tools": "[{}]"}}, "tools"),
+        ({"continuation": pb.Continuation(text="x", next_index=1)}, "continuation.pieces"),
+    ],
+)
+def test_what_a_staged_answer_can_not_have_is_refused(fields: dict[str, Any], field: str) -> None:
+    assert refusal_of(prompted(pipeline="ask", **fields)) == (Code.INVALID_ARGUMENT, field)
+    if field != "continuation.pieces":
+        parse(prompted(**fields))
+
+
+def test_pieces_have_their_labels() -> None:
+    call = pb.Label(channel=pb.TOOL_CALL, tool_call=pb.ToolCall(index=1, id="c", name="find"))
+    continuation = pb.Continuation(text="abc", next_index=3)
+    continuation.pieces.add(chars=1, next_index=1)
+    continuation.pieces.add(chars=1, next_index=2, label=pb.Label(channel=pb.REASONING, stage="planner"))
+    continuation.pieces.add(chars=1, next_index=3, label=call)
+    assert parse(prompted(continuation=continuation)).pieces == (
+        Piece("a", 1),
+        Piece("b", 2, Label(Channel.REASONING, "planner")),
+        Piece("c", 3, Label(Channel.TOOL_CALL, tool_call=ToolCall(1, "c", "find"))),
+    )
+
+
+def test_a_label_of_a_newer_worker_is_refused() -> None:
+    continuation = pb.Continuation(text="a", next_index=1)
+    continuation.pieces.add(chars=1, next_index=1).label.channel = 99  # type: ignore[assignment]  # not of this proto
+    assert refusal_of(prompted(continuation=continuation)) == (Code.INVALID_ARGUMENT, "continuation.pieces")

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -267,3 +268,27 @@ async def test_who_comes_back_says_whose_it_is_and_so_does_who_stops_it() -> Non
         await workers.cancel("one-7", "alice")
         assert [command.attach.owner for command in lasts(script, "attach")] == ["alice"]
         assert script.cancelled_by == ["alice"]
+
+
+async def test_behind_stages_another_goes_on_with_the_text_and_its_labels() -> None:
+    scripts = make_worker("one"), make_worker("two")
+    for script in scripts:
+        script.continues = True
+    async with connected(*scripts) as (workers, servers):
+        reader = NotingReader()
+        opened = await workers.open(replace(REQUEST, pipeline="agent_multi", max_rounds=2), reader)
+        owner, other = scripts if opened.generation_id.startswith("one") else reversed(scripts)
+        planner = pb.Label(channel=pb.REASONING, stage="planner")
+        frame = text_frame(1, "1. ", 2)
+        frame.labels.add(row=0, label=planner)
+        owner.send(frame)
+        owner.send(text_frame(1, "Add", 3))
+        await eventually(lambda: reader.text == "1. Add")
+        await servers[scripts.index(owner)].aclose()
+        await eventually(lambda: lasts(other, "open"))
+        asked = lasts(other, "open")[0].open
+        assert (asked.pipeline, asked.max_rounds) == ("agent_multi", 2)
+        assert list(asked.continuation.pieces) == [
+            pb.Piece(chars=3, next_index=2, label=planner),
+            pb.Piece(chars=3, next_index=3),
+        ]
