@@ -16,6 +16,9 @@ from inference_worker.engines.config import EngineConfig, Upstream
 from inference_worker.exchange_call import Rhythm
 from inference_worker.memory import Tidying
 from inference_worker.meter import Figures
+from inference_worker.pipelines.performance import RunCode
+from inference_worker.pipelines.sandbox import Bounds, SandboxError, find
+from inference_worker.pipelines.staged import StagedEngine
 from inference_worker.registry import Limits, Registry
 from inference_worker.servicer import Servicer
 from inference_worker.settings import Settings
@@ -78,12 +81,30 @@ def make_engine(settings: Settings) -> Engine:
     return ENGINES[settings.engine](config)
 
 
+async def find_sandbox(settings: Settings) -> RunCode | None:
+    """What runs generated code; None, and a line in the log that says why: it can not be done safely here."""
+    bounds = Bounds(
+        wall_s=settings.execute_timeout_s,
+        cpu_s=settings.execute_timeout_s,
+        memory_bytes=settings.execute_memory_bytes,
+        processes=settings.execute_processes,
+    )
+    try:
+        sandbox = await find(bounds, python=settings.execute_python, at_once=settings.execute_at_once)
+    except SandboxError as error:
+        log.warning("Generated code is not executed, although WORKER_EXECUTE_CODE asks for it. %s", error)
+        return None
+    log.info("Generated code is executed, in bubblewrap.")
+    return sandbox.run
+
+
 class Worker:
     """A running worker: its registry, its gRPC server, and the order in which they stop."""
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._engine = engine
+        self._staged = StagedEngine(engine, rounds=settings.pipeline_rounds)
         limits = Limits(
             max_streams=min(settings.max_streams, engine.capacity or settings.max_streams),
             max_log_chars=settings.max_log_chars,
@@ -99,7 +120,7 @@ class Worker:
             watching.on_end.append(self._tracer.record)
         self._lag_s = watching.meter.histogram("loop_lag_seconds")
         self.registry = Registry(
-            engine, worker_id=settings.id, limits=limits, call_later=self._loop.call_later, watching=watching
+            self._staged, worker_id=settings.id, limits=limits, call_later=self._loop.call_later, watching=watching
         )
         rhythm = Rhythm(settings.tick_ms / 1000, settings.heartbeat_s, settings.reattach_window_s)
         self._servicer = Servicer(self.registry, rhythm)
@@ -126,6 +147,8 @@ class Worker:
         except RuntimeError as error:
             await self._server.stop(None)  # or gRPC complains when it is forgotten
             raise OSError(f"{host}:{self._settings.port} can not be listened on") from error
+        if self._settings.execute_code:
+            self._staged.run_code = await find_sandbox(self._settings)
         await self._server.start()
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
         self._look(self._loop.time() - LOOK_PERIOD_S)

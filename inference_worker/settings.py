@@ -71,6 +71,19 @@ class Settings(BaseSettings):
     upstream_continues: bool = Field(
         False, description="openai: true if the service goes on with a text that is the assistant's last message."
     )
+    pipeline_rounds: int = Field(
+        3, ge=1, le=10, description="Staged answers: rounds of `agent_multi` at most; a request may ask for fewer."
+    )
+    execute_code: bool = Field(
+        False, description="Staged answers: run the Python that a model has written, in bubblewrap. See docs/agents.md."
+    )
+    execute_python: str = Field("", description="The interpreter for it; empty: the system's `python3`.")
+    execute_timeout_s: int = Field(10, ge=1, le=300, description="A program may run for so long.")
+    execute_memory_bytes: int = Field(
+        536_870_912, ge=67_108_864, description="Address space of each of a program's processes."
+    )
+    execute_processes: int = Field(16, ge=4, le=256, description="Processes and threads of a program.")
+    execute_at_once: int = Field(2, ge=1, description="Programs that run; more wait.")
     max_streams: int = Field(1024, ge=1, description="Generations at once; more are refused.")
     max_log_chars: int = Field(1_000_000, ge=1, description="Text of one generation; it ends with `length` there.")
     max_total_chars: int = Field(

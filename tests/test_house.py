@@ -22,6 +22,7 @@ WITHOUT_TESTS = {
     "inference_worker/engines/base.py",
     "inference_worker/engines/config.py",
     "inference_worker/engines/openai_chunks.py",
+    "inference_worker/pipelines/steps.py",
 }
 
 

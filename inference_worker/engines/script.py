@@ -32,24 +32,39 @@ class Options:
     echo: bool = False  # the text is what was said last, to its end
     reasoning: int = 0  # so many tokens are reasoning, before the answer
     tool_call: bool = False  # instead of text, a call of the first tool that the request names
+    text: str = ""  # the text is this, to its end
 
 
-def parse_options(given: Mapping[str, str], defaults: Options) -> Options:
+def parse_options(given: Mapping[str, str], defaults: Options, *, stage: str = "", turn: int = 0) -> Options:
     """The defaults with what was given put over them.
+
+    An option counts for one stage of a staged answer if the stage's name stands before it ("verifier.text"), and for
+    one of that stage's turns if its number does, too ("verifier.2.text").
+
+    Args:
+        given: By names.
+        defaults: What counts without them.
+        stage: The stage that asks, if one does.
+        turn: The how manyeth time it asks.
 
     Raises:
         Refused: A name that is no option, or a value that is none for it.
     """
-    kinds = {item.name: type(getattr(defaults, item.name)) for item in fields(Options)}
-    changes: dict[str, Any] = {}
+    changes: dict[tuple[int, str], Any] = {}
     for name, text in given.items():
-        if name not in kinds:
-            raise invalid(f"engine_options.{name}", f"The scripted engine's options are {', '.join(kinds)}.")
-        changes[name] = _value(name, text, kinds[name])
-    return replace(defaults, **changes)
+        scope, _, option = name.rpartition(".")
+        if option not in KINDS:
+            raise invalid(f"engine_options.{name}", f"The scripted engine's options are {', '.join(KINDS)}.")
+        value = _value(name, text, KINDS[option])
+        scopes = ("", stage, f"{stage}.{turn}")
+        if scope in scopes:
+            changes[scopes.index(scope), option] = value
+    return replace(defaults, **{option: changes[scope, option] for scope, option in sorted(changes)})
 
 
-def _value(name: str, text: str, kind: type) -> float | bool:
+def _value(name: str, text: str, kind: type) -> float | bool | str:
+    if kind is str:
+        return text
     if kind is bool:
         if text in ("true", "false"):
             return text == "true"
@@ -61,6 +76,9 @@ def _value(name: str, text: str, kind: type) -> float | bool:
     if not -1 <= number <= 1e9:
         raise invalid(f"engine_options.{name}", "The value is from 0 to a billion.")
     return number
+
+
+KINDS = {item.name: type(getattr(Options(), item.name)) for item in fields(Options)}
 
 
 class Script(NamedTuple):
@@ -80,8 +98,8 @@ def script(request: Request, options: Options) -> Script:
         call = ToolCall(0, f"call_{zlib.crc32(said.encode()):08x}", _tool_name(request.extras.get("tools")))
         return Script(pieces.__getitem__, len(pieces), "tool_calls", {0: Label(Channel.TOOL_CALL, tool_call=call)})
     labels = {0: Label(Channel.REASONING), options.reasoning: ANSWER} if options.reasoning > 0 else {}
-    if options.echo:
-        pieces = _cut(said)
+    if options.echo or options.text:
+        pieces = _cut(options.text or said)
         return Script(pieces.__getitem__, len(pieces), labels=labels)
     return Script(_words(request), options.tokens, labels=labels)
 

@@ -128,7 +128,8 @@ class ScriptedEngine:
     def __init__(self, options: Mapping[str, str]) -> None:
         self.capacity = 0
         self.models = (Model(name="scripted", engine="scripted", supports_continue=True),)
-        self._defaults = parse_options(options, Options())
+        parse_options(options, Options())  # which are right from now on
+        self._given = dict(options)
         self._scheduler = Scheduler()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -136,7 +137,8 @@ class ScriptedEngine:
 
     async def prepare(self, request: Request) -> Run:
         """Check the options."""
-        options = parse_options(request.engine_options, self._defaults)
+        given = self._given | request.engine_options  # both, because either may name stages
+        options = parse_options(given, Options(), stage=request.stage, turn=request.round)
         if not options.tool_call:
             refuse_extras(request, engine="scripted")
 

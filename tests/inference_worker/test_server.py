@@ -222,3 +222,29 @@ async def test_sigint_gives_what_runs_a_second(caplog: pytest.LogCaptureFixture)
         await eventually(lambda: "SIGINT: no new generations; 1 run, 1 s for them." in caplog.messages)
         os.kill(os.getpid(), signal.SIGINT)
         assert (await failure(call))[0] is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_staged_answer_is_served_within_the_workers_rounds() -> None:
+    options = {"tokens_per_second": "0", "tokens": "2", "verifier.text": "OBJECT"}
+    async with running(pipeline_rounds=2, engine_options=options) as here:
+        chunks = [chunk async for chunk in here.stub.GenerateTextStream(asked_in_stages())]
+    said = [(chunk.label.stage, pb.Channel.Name(chunk.label.channel)) for chunk in chunks if chunk.HasField("label")]
+    assert said.count(("verifier", "REASONING")) == 2
+
+
+def asked_in_stages() -> pb.GenerateRequest:
+    return pb.GenerateRequest(prompt="x", pipeline="agent_multi")
+
+
+async def test_a_worker_says_whether_it_runs_code(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with running():
+        assert "code" not in caplog.text
+    monkeypatch.setenv("PATH", "/nowhere")
+    async with running(execute_code=True) as here:
+        assert (
+            "Generated code is not executed, although WORKER_EXECUTE_CODE asks for it. There is no bwrap" in caplog.text
+        )
+        assert await here.health() == SERVING

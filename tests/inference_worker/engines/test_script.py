@@ -116,3 +116,33 @@ def test_a_script_has_a_tool_of_its_own(tools: Any) -> None:
     (label,) = play(chat("x", extras={"tools": tools}), tool_call=True).labels.values()
     assert label.tool_call
     assert label.tool_call.name == "look_up"
+
+
+def test_a_text_is_played_as_it_is() -> None:
+    assert whole(play(chat("Hello"), text="It is 4.\n")) == "It is 4.\n"
+
+
+def test_options_count_for_the_stage_and_turn_that_they_name() -> None:
+    given = {
+        "verifier.2.text": "ACCEPT",
+        "verifier.text": "OBJECT",
+        "verifier.2.tokens": "2",
+        "text": "Hm",
+        "tokens": "9",
+        "planner.tokens": "5",
+    }
+    assert parse_options(given, Options()) == Options(text="Hm", tokens=9)
+    for stage, turn, expected in (
+        ("planner", 1, Options(text="Hm", tokens=5)),
+        ("verifier", 1, Options(text="OBJECT", tokens=9)),
+        ("verifier", 2, Options(text="ACCEPT", tokens=2)),
+        ("executor", 2, Options(text="Hm", tokens=9)),
+    ):
+        assert parse_options(given, Options(), stage=stage, turn=turn) == expected
+
+
+@pytest.mark.parametrize("name", ["verifier.colour", "verifier.2.", ".", "verifier."])
+def test_a_wrong_option_of_a_stage_is_refused_whichever_asks(name: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse_options({name: "1"}, Options(), stage="planner", turn=1)
+    assert refused.value.failed.field == f"engine_options.{name}"
