@@ -31,6 +31,8 @@ from edge_proxy.downstream.page_routes import add_page_routes
 from edge_proxy.downstream.problems import add_problem_handlers
 from edge_proxy.downstream.request_id import RequestIdMiddleware
 from edge_proxy.downstream.shortcut import with_shortcut
+from edge_proxy.downstream.staged_routes import PATH as STAGED_PATH
+from edge_proxy.downstream.staged_routes import add_staged_routes
 from edge_proxy.downstream.status_routes import add_status_routes
 from edge_proxy.downstream.streams import Streams
 from edge_proxy.downstream.ticker import Ticker
@@ -48,7 +50,12 @@ from edge_proxy.upstream.channel import Security, make_channel
 from edge_proxy.upstream.link import LinkTimers
 from edge_proxy.upstream.workers import Workers
 
-TICKET_PATHS = (NATIVE_PATH, ASK_PATH, WEBSOCKET_PATH)  # what a browser opens without headers of the page's
+TICKET_PATHS = (
+    NATIVE_PATH,
+    ASK_PATH,
+    STAGED_PATH,
+    WEBSOCKET_PATH,
+)  # what a browser opens without a page's headers
 EXPOSED_HEADERS = (
     *("X-Request-ID", "X-Generation-ID", "Retry-After", "x-should-retry"),
     *rate_limit.HEADERS,
@@ -185,6 +192,9 @@ class Edge:
         )
         add_stop_route(app, self._streams)
         add_ask_routes(
+            app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s
+        )
+        add_staged_routes(
             app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s
         )
         add_openai_routes(

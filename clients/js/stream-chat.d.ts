@@ -25,6 +25,27 @@ interface Sampling {
 export type GenerateRequest = Sampling &
   ({ prompt: string; raw_prompt?: boolean; messages?: undefined } | { messages: Message[]; prompt?: undefined });
 
+/** What is to be answered in stages. See docs/agents.md. */
+export interface ChatRequest {
+  message: string;
+  mode?: "ask" | "agent_single" | "agent_multi";
+  history?: Message[];
+  session_id?: string;
+  model?: string;
+  max_rounds?: number;
+  /** Of all stages together. */
+  max_tokens?: number;
+  temperature?: number;
+  seed?: number;
+  batch_interval_ms?: number;
+  timeout_s?: number;
+  /** true unless said otherwise: the stream survives a broken connection. */
+  resumable?: boolean;
+  engine_options?: Record<string, string | number | boolean>;
+  prompt?: undefined;
+  messages?: undefined;
+}
+
 export interface Usage {
   promptTokens: number;
   completionTokens: number;
@@ -83,6 +104,38 @@ export interface ReconnectingEvent {
   reason: StreamError;
 }
 
+/** What a stage thinks or does, or says of the answer. */
+export interface StageEvent {
+  type: "thinking" | "content";
+  id: string;
+  stage: string;
+  content: string;
+}
+
+/** What the stages have made. */
+export interface Made {
+  reply: string;
+  generated_code: string | null;
+  execution_result: string | null;
+  /** A PNG, in base64. */
+  image: string | null;
+  plotly_json: Record<string, unknown> | null;
+}
+
+/** All that was made; `done` follows at once. */
+export interface CompleteEvent {
+  type: "complete";
+  id: string;
+  data: Made & { finishReason: string; usage: Usage };
+}
+
+/** The end of a success; nothing follows. */
+export interface DoneEvent {
+  type: "done";
+  id: string;
+}
+
+export type ChatEvent = StageEvent | CompleteEvent | DoneEvent | OpenEvent | ReconnectingEvent;
 export type StreamEvent = DeltaEvent | FinalEvent | PingEvent | OpenEvent | ReconnectingEvent;
 
 /** One server-sent event as it was on the wire. */
@@ -119,6 +172,11 @@ export interface Answer {
   finishReason: string;
   usage?: Usage;
   generationId: string;
+}
+
+/** The answer in stages; `text` is its reply. */
+export interface ChatAnswer extends Answer {
+  data: Made;
 }
 
 /**
@@ -173,6 +231,10 @@ export function streamEvents(
   request: GenerateRequest,
   options?: Options & { signal?: AbortSignal },
 ): AsyncGenerator<StreamEvent, void, undefined>;
+export function streamEvents(
+  request: ChatRequest,
+  options?: Options & { signal?: AbortSignal },
+): AsyncGenerator<ChatEvent, void, undefined>;
 
 /**
  * Reads one generation, telling `onEvent` of each event. The answer as a whole, or undefined: it failed or was aborted.
@@ -185,3 +247,10 @@ export function streamChat(
   signal?: AbortSignal | null,
   options?: Options,
 ): Promise<Answer | undefined>;
+export function streamChat(
+  request: ChatRequest,
+  onEvent: (event: ChatEvent) => unknown,
+  onError?: ((error: StreamError) => void) | null,
+  signal?: AbortSignal | null,
+  options?: Options,
+): Promise<ChatAnswer | undefined>;

@@ -16,6 +16,7 @@
  */
 
 const GENERATE = "/api/v1/ai/generate";
+const CHAT = "/chat/stream"; // answers in stages: its events have no names, their data says what they are
 const GENERATIONS = "/api/v1/ai/generations/";
 const LINE_END = /\r\n?|\n/g;
 const NOTHING_BEGAN = new Set(["OVERLOADED", "SERVER_BUSY", "WORKER_UNAVAILABLE", "SERVER_DRAINING"]);
@@ -136,6 +137,7 @@ export async function* streamEvents(request, options = {}) {
 
 /**
  * Reads one generation, telling `onEvent` of each event. The answer as a whole, or undefined: it failed or was aborted.
+ * A request with a `message` is answered in stages; then the answer has `data`, all that they made.
  *
  * Failures go to `onError`; without one, the promise rejects. Neither is called any more after an abort.
  */
@@ -145,6 +147,11 @@ export async function streamChat(request, onEvent, onError, signal, options = {}
     for await (const event of streamEvents(request, { ...options, signal: signal ?? undefined })) {
       if (event.type === "open") answer.generationId = event.generationId;
       if (event.type === "message") answer.text += event.delta;
+      if (event.type === "content") answer.text += event.content;
+      if (event.type === "complete") {
+        const { finishReason, usage, ...data } = event.data;
+        Object.assign(answer, { text: data.reply, finishReason, usage, data }); // what was said may be more
+      }
       if (event.isFinal) Object.assign(answer, { finishReason: event.finishReason, usage: event.usage });
       await onEvent(event); // a promise holds the stream back
     }
@@ -160,6 +167,7 @@ export async function streamChat(request, onEvent, onError, signal, options = {}
 /** One generation: what is known of it, and the connection that it is read by just now. */
 class Call {
   #request;
+  #path;
   #options;
   #resumable;
   #stop = new AbortController(); // its reason says why all of this ends
@@ -176,6 +184,7 @@ class Call {
 
   constructor(request, options) {
     this.#request = { resumable: true, ...request };
+    this.#path = "message" in request ? CHAT : GENERATE;
     this.#resumable = this.#request.resumable === true;
     this.#options = options;
     this.#firstDelayMs = options.firstDelayMs;
@@ -314,13 +323,16 @@ class Call {
       this.#lastEventId = id;
       this.#attempt = 0;
     }
-    if (type === "error") return this.#failed(said);
-    if (type === "message") {
+    const kind = this.#path === CHAT ? said.type : type;
+    if (kind === "error") return this.#failed(said);
+    if (kind === "content") this.#text += said.content;
+    if (kind === "done") this.#ended = true;
+    if (kind === "message") {
       this.#generationId ||= id.slice(0, id.lastIndexOf("."));
       this.#text += said.delta;
       this.#ended = said.isFinal === true;
     }
-    return { ...said, type, id };
+    return { ...said, type: kind, id };
   }
 
   #failed({ error, code, details }) {
@@ -355,7 +367,7 @@ class Call {
     const all = { accept: "text/event-stream", ...authorization, ...this.#options.headers, ...headers };
     this.#connection = new AbortController();
     const signal = this.#connection.signal;
-    const fetched = (this.#options.fetch ?? globalThis.fetch)(baseUrl + (more.path ?? GENERATE), {
+    const fetched = (this.#options.fetch ?? globalThis.fetch)(baseUrl + (more.path ?? this.#path), {
       method,
       headers: all,
       body,

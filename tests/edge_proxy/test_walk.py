@@ -77,6 +77,8 @@ async def test_the_walk_goes_past_all_that_there_is() -> None:
             ("GET", PATH),
             ("POST", "/ask/stream"),
             ("GET", "/ask/stream"),
+            ("POST", "/chat/stream"),
+            ("GET", "/chat/stream"),
             ("DELETE", "/api/v1/ai/generations/w1-7"),
             ("POST", "/api/v1/ai/tickets"),
             ("POST", "/v1/chat/completions"),
@@ -154,6 +156,8 @@ async def test_anothers_generation_is_as_none_to_read_to_go_on_with_and_to_stop(
             ("GET", PATH, {}, "last_event_id={}.1"),
             ("POST", PATH, {"last-event-id": "{}.99"}, ""),
             ("GET", "/ask/stream", {"last-event-id": "{}.0"}, ""),
+            ("GET", "/chat/stream", {"last-event-id": "{}.0"}, ""),
+            ("POST", "/chat/stream", {"last-event-id": "{}.1"}, ""),
             ("DELETE", "/api/v1/ai/generations/{}", {}, ""),
         ):
             answers = [
@@ -204,11 +208,11 @@ async def test_two_keys_of_one_owner_share_what_was_begun() -> None:
         await client.response()
 
 
-@pytest.mark.parametrize("path", [PATH, "/ask/stream"])
+@pytest.mark.parametrize("path", [PATH, "/ask/stream", "/chat/stream"])
 async def test_a_ticket_opens_an_event_source_as_its_owner(path: str) -> None:
     async with site({"tokens": "3", "tokens_per_second": "0"}, api_keys=LINES) as here:
         given = await ticket(here, ALICE[0])
-        field = "prompt" if path == PATH else "question"
+        field = {PATH: "prompt", "/ask/stream": "question", "/chat/stream": "message"}[path]
         client = await here.ask_with("GET", path, query=f"{field}=x&ticket={given}").response()
         assert client.status == 200
         cursor = f"{client.headers['x-generation-id']}.0"

@@ -25,7 +25,7 @@ from edge_proxy.app import Edge
 from edge_proxy.core.caller import Limits
 from edge_proxy.settings import Settings
 from tests.support import processes
-from tests.support.sse import Reader, check_ask, check_lines, check_native, check_openai
+from tests.support.sse import Reader, check_ask, check_lines, check_native, check_openai, check_staged
 
 MANY = "FUZZ_EXAMPLES" in os.environ
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "20"))
@@ -49,6 +49,7 @@ STREAMING = [
     for path, methods in {
         "/api/v1/ai/generate": ("GET", "POST"),
         "/ask/stream": ("GET", "POST"),
+        "/chat/stream": ("GET", "POST"),
         "/v1/chat/completions": ("POST",),
         "/v1/completions": ("POST",),
     }.items()
@@ -112,7 +113,8 @@ def ends_in_its_words(context: CheckContext, response: Response, case: AnyCase) 
             assert isinstance(case.body, dict)
             check_openai(events, answers=int(str(case.body.get("n") or 1)))
         else:
-            (check_ask if case.path.startswith("/ask/") else check_native)(events)
+            checks = {"/ask/stream": check_ask, "/chat/stream": check_staged}
+            checks.get(case.path, check_native)(events)
 
 
 # That statuses, media types and shapes are those of the document; and that other methods are refused.

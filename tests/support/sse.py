@@ -121,12 +121,17 @@ def check_ask(events: Sequence[Event], *, complete: bool = True) -> str:
 
 
 def check_staged(events: Sequence[Event], *, complete: bool = True) -> str:
-    """The same for the staged dialect. `complete` repeats the whole reply, and `done` follows it at once."""
+    """The same for the staged dialect. `complete` repeats the reply, with which the text ends; then comes `done`.
+
+    All text is the reply, unless the executor was asked again: then it is what it said last.
+    """
+    again = any(event.json["type"] == "thinking" and event.json["content"].startswith("Round ") for event in events)
 
     def read(said: dict[str, Any], before: str, event_id: str) -> Step:
         match said["type"]:
             case "complete":
-                assert said["data"]["reply"] == before
+                assert before.endswith(said["data"]["reply"])
+                assert again or said["data"]["reply"] == before
                 assert {"generated_code", "execution_result", "image", "plotly_json"} <= set(said["data"])
                 return Step(event_id, "", again=True)
             case "done":

@@ -371,3 +371,61 @@ test("Retry-After is seconds or a date", () => {
   assert.equal(retryAfterMs("Thu, 01 Jan 1970 00:00:10 GMT", 40_000), 0);
   for (const nothing of [null, undefined, "", "soon"]) assert.equal(retryAfterMs(nothing), 0);
 });
+
+const say = (response, data, id) => response.write(`id: w1-a.${id}\ndata: ${JSON.stringify(data)}\n\n`);
+const made = { reply: "4.", generated_code: null, execution_result: null, image: null, plotly_json: null };
+const usage = { promptTokens: 5, completionTokens: 6 };
+const complete = { type: "complete", data: { ...made, finishReason: "stop", usage } };
+
+test("a message is answered in stages, and gone on with where it was cut", async (t) => {
+  const server = await playing(
+    t,
+    (response) => {
+      opened(response);
+      say(response, { type: "thinking", stage: "planner", content: "1." }, 1);
+      say(response, { type: "content", stage: "executor", content: "5." }, 3);
+      cut(response);
+    },
+    (response) => {
+      opened(response);
+      say(response, { type: "content", stage: "executor", content: "4." }, 7);
+      say(response, complete, 9);
+      say(response, { type: "done" }, 10);
+      response.end();
+    },
+  );
+  const seen = await asked(server, { request: { message: "2 + 2?", mode: "agent_multi" } });
+  assert.deepEqual(seen.answer, { text: "4.", finishReason: "stop", usage, generationId: "w1-a", data: made });
+  assert.deepEqual(seen.events, [
+    ...["open", "thinking", "content", "reconnecting", "open", "content", "complete", "done"],
+  ]);
+  assert.deepEqual(server.asked.map(({ method, url }) => [method, url]), [
+    ["POST", "/chat/stream"],
+    ["GET", "/chat/stream"],
+  ]);
+  assert.deepEqual(server.asked[0].body, { resumable: true, message: "2 + 2?", mode: "agent_multi" });
+  assert.equal(server.asked[1].headers["last-event-id"], "w1-a.3");
+});
+
+test("an error of a stage is an error, with the text before it", async (t) => {
+  const server = await playing(t, (response) => {
+    opened(response);
+    say(response, { type: "content", stage: "answer", content: "4" }, 1);
+    say(response, { type: "error", error: "It failed.", code: "GENERATION_ERROR", details: { retryable: false } }, 2);
+    response.end();
+  });
+  const seen = await asked(server, { request: { message: "2 + 2?" } });
+  assert.deepEqual([seen.error.kind, seen.error.code, seen.error.text], ["failed", "GENERATION_ERROR", "4"]);
+  assert.equal(seen.answer, undefined);
+  assert.equal(server.methods(), "POST");
+});
+
+test("stages without done have failed", async (t) => {
+  const server = await playing(t, (response) => {
+    opened(response);
+    say(response, complete, 9);
+    response.end();
+  });
+  const seen = await asked(server, { request: { message: "2 + 2?", resumable: false } });
+  assert.equal(seen.error.code, "CONNECTION_LOST");
+});

@@ -29,6 +29,13 @@ for await (const event of streamEvents({ prompt: "Hello" }, { signal: stop.signa
 new EventStreamParser().push(new Uint8Array()).map(({ type, data, id }) => type + data + id);
 void [answer, DEFAULTS.timeoutMs.toFixed()];
 
+void streamChat({ message: "Hello", mode: "agent_multi", history: [{ role: "user", content: "Hi" }] }, (event) => {
+  if (event.type === "thinking" || event.type === "content") return event.stage + event.content;
+  return event.type === "complete" ? event.data.generated_code : event.type;
+}).then((made) => made?.data.reply);
+
+// @ts-expect-error there is no such mode
+void streamChat({ message: "Hello", mode: "agents" }, told);
 // @ts-expect-error there is nothing to generate from
 void streamChat({ seed: 1 }, told);
 // @ts-expect-error either, or

@@ -5,13 +5,18 @@
 They change only on purpose. A dialect is in here by its row in `SPOKEN`.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Channel, Delta, Event, Failed, Finished, Label, Outcome, Ping, ToolCall, Usage
+from edge_proxy.upstream.translate import to_label
+from inference_worker.generation import Finished as Ended
+from inference_worker.messages import label_message
 from tests.edge_proxy.dialects.spoken import GENERATION_ID, SPOKEN, spell
+from tests.inference_worker.pipelines.performances import make_asked, make_staged, tell
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "golden"
 STOP = Outcome("stop", Usage(9, 57))
@@ -68,8 +73,9 @@ REFUSALS = {
 
 def transcripts() -> Iterator[tuple[str, bytes]]:
     """Each file's name, and what it has."""
+    streams = STREAMS | {"agent_multi": [agent_multi()]}
     for name, spoken in SPOKEN.items():
-        for stream, answers in STREAMS.items():
+        for stream, answers in streams.items():
             if len(answers) <= spoken.max_answers:
                 yield f"{name}_{stream}.txt", b"".join(spell(spoken.dialect, answers, turns=(0, 1)))
         for refusal, failure in REFUSALS.items():
@@ -78,6 +84,21 @@ def transcripts() -> Iterator[tuple[str, bytes]]:
         whole: Any = getattr(spoken.dialect, "whole", None)
         if whole:
             yield f"{name}_whole.txt", whole(GENERATION_ID, [_whole(ANSWER), _whole(STREAMS["two_answers"][1])]) + b"\n"
+
+
+def agent_multi() -> list[Event]:
+    """What a worker tells of an answer in stages with one objection: a delta for each entry of its log."""
+    told = asyncio.run(tell(make_staged(), make_asked("agent_multi")))
+    at = {section.start: to_label(label_message(section.label)) for section in told.sections}
+    events: list[Event] = []
+    label = Label()
+    for index, (text, _) in enumerate(told.entries):
+        label = at.get(index, label)
+        events.append(Delta(text, index + 1, label))
+    ending = told.ending
+    assert isinstance(ending, Ended)
+    usage = Usage(ending.prompt_tokens, ending.completion_tokens)
+    return [*events, Finished("", len(events), Outcome(ending.finish_reason, usage))]
 
 
 def write() -> None:

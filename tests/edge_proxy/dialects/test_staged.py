@@ -1,6 +1,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Channel, Delta, Event, Failed, Finished, Label, Outcome, Ping, Usage
 from edge_proxy.dialects import staged
@@ -56,6 +58,40 @@ def test_results_are_gathered_whether_they_come_in_pieces_or_several() -> None:
     )
     assert complete["data"]["generated_code"] == "y"
     assert complete["data"]["image"] == "p"
+
+
+def test_the_last_result_has_the_reply_which_is_not_all_that_was_said() -> None:
+    *_, complete, _ = data(
+        Delta("It is 5.", 1, Label(stage="executor")),
+        Delta("It is 4.", 2, Label(stage="executor")),
+        Delta('{"finish_reason":"stop","usage":{}}', 3, CODE),
+        Delta('{"reply":"It is 4.","image":null}', 4, Label(Channel.RESULT)),
+        Finished("", 4, STOP),
+    )
+    assert complete["data"]["reply"] == "It is 4."
+    assert set(complete["data"]) == {*staged.RESULTS, "finishReason", "usage"}
+    assert complete["data"]["finishReason"] == "stop"
+
+
+def test_who_has_read_complete_and_comes_back_gets_done_alone() -> None:
+    assert data(Finished("", 4, STOP)) == [{"type": "done"}]
+    assert [item["type"] for item in data(Ping(), Finished("", 0, STOP))] == ["complete", "done"], "nothing was said"
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (['{"a":1}'], [{"a": 1}]),
+        (['{"a":1}', '{"b":2}'], [{"a": 1}, {"b": 2}]),
+        (['{"a"', ":1}", '{"b":2}'], [{"a": 1}, {"b": 2}]),
+        (['{"a":"cut off', '{"b":2}'], [{"b": 2}]),
+        (['"end of one"}', '{"b":2}'], [{"b": 2}]),
+        (["{", "[1]", '{"b":2}'], [{"b": 2}]),
+        (['{"a":"cut off'], []),
+    ],
+)
+def test_results_are_read_whole_or_not_at_all(texts: list[str], said: list[dict[str, Any]]) -> None:
+    assert list(staged.read(texts)) == said
 
 
 def test_a_failure_is_the_last_event() -> None:
