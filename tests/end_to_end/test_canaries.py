@@ -17,7 +17,7 @@ from protos import inference_pb2_grpc as rpc
 from tests.support import metrics, processes
 from tests.support.collector import Collector, collector
 
-NATIVE, CHAT, ASK = "/api/v1/ai/generate", "/v1/chat/completions", "/ask/stream"
+NATIVE, CHAT, ASK, STAGED = "/api/v1/ai/generate", "/v1/chat/completions", "/ask/stream", "/chat/stream"
 NASTY = "\r\nforged line\x1b[31m\x85\u2028"
 
 
@@ -85,6 +85,8 @@ def requests(canary: Canaries) -> list[dict[str, Any]]:
         {"url": CHAT + url, "json": {"messages": chat, "user": canary("user"), "max_tokens": 3}},
         {"url": CHAT + url, "json": {"messages": chat, "stream": True, "max_tokens": 3}},
         {"url": ASK + url, "json": {"question": prompt}},
+        {"url": STAGED + url, "json": {"message": prompt, "mode": "agent_multi", "engine_options": echo}},
+        {"url": STAGED + url, "json": {"message": prompt, "mode": canary("mode")}},
         {"url": NATIVE + url, "json": {"prompt": prompt, "temperature": 99}},
         {"url": NATIVE + url, "json": {"prompt": prompt + "\0"}},
         {"url": NATIVE + url, "json": {"prompt": {"nested": canary("nested")}}},

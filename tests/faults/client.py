@@ -46,7 +46,9 @@ class Client:
     def ended(self) -> bool:
         """The last event has come."""
         last = self.events[-1] if self.events else None
-        return last is not None and (last.name == "error" or last.json.get("isFinal") or last.json.get("type") == "end")
+        if last is None:
+            return False
+        return last.name == "error" or last.json.get("isFinal") or last.json.get("type") in ("end", "done", "error")
 
     @property
     def complete(self) -> bool:
