@@ -6,9 +6,11 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from inference_worker.pipelines.sandbox import Bounds, Sandbox, SandboxError, find
 from tests.inference_worker.registries import eventually
@@ -257,19 +259,26 @@ async def test_who_is_cancelled_kills_it() -> None:
     await eventually(lambda: not programs())
 
 
-async def test_who_is_cancelled_while_it_is_made_leaves_nothing() -> None:
+@pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_who_is_cancelled_while_it_is_made_leaves_nothing(make_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
     marker = '"wall_s": 61'  # in the command lines of these, and of no others
-    sandbox = await find(Bounds(wall_s=61), python="", at_once=60)
 
-    async def cancel(after_s: float) -> None:
-        task = asyncio.create_task(sandbox.run("import time\ntime.sleep(60)"))
-        await asyncio.wait([task], timeout=after_s)
-        task.cancel()
-        await asyncio.wait([task])
+    async def cancel_early_and_late() -> None:
+        sandbox = await find(Bounds(wall_s=61), python="", at_once=1)
+        files = 0
+        for number in range(60):
+            task = asyncio.create_task(sandbox.run("import time\ntime.sleep(60)"))
+            await asyncio.wait([task], timeout=number / 1000)
+            task.cancel()
+            done, _ = await asyncio.wait([task], timeout=10)
+            assert done
+            assert task.cancelled()
+            files = files or len(os.listdir("/proc/self/fd"))
+            assert len(os.listdir("/proc/self/fd")) <= files
+        await eventually(lambda: not with_in_command(marker))
 
-    for number in range(60):
-        await cancel(number / 1000)
-    await eventually(lambda: not with_in_command(marker))
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(cancel_early_and_late())
 
 
 async def test_no_more_run_than_may() -> None:
