@@ -167,10 +167,12 @@ async def test_a_worker_that_is_killed_takes_its_code_with_it() -> None:
     code = "```python\nimport time\ntime.sleep(60)\n```"
     with processes.worker(WORKER_EXECUTE_CODE="true") as (worker, service), processes.edge(worker) as (edge, _):
         response = await Exchange.post(edge, asked("agent_single", options={"code.text": code}), CHAT)
-        await asyncio.to_thread(processes.wait_until, lambda: children_of(service.process.pid), "it runs")
-        (child, *_) = children_of(service.process.pid)
+        await asyncio.to_thread(processes.wait_until, lambda: len(below(service.process.pid)) >= 4, "the program runs")
+        all_of_it = below(service.process.pid)
         service.process.kill()
-        await asyncio.to_thread(processes.wait_until, lambda: not is_there(child), "it is gone", limit_s=5)
+        await asyncio.to_thread(
+            processes.wait_until, lambda: not any(map(is_there, all_of_it)), "it is gone", limit_s=5
+        )
         assert (await response.all_events())[-1].json["code"] == "WORKER_LOST"
 
 
@@ -207,6 +209,11 @@ def children_of(pid: int) -> list[int]:
     """The processes that a process has begun."""
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
     return [int(line) for line in found.stdout.split()]
+
+
+def below(pid: int) -> list[int]:
+    """Its children, theirs, and so on: bubblewrap, its namespace's first process, the runner and the program."""
+    return [one for child in children_of(pid) for one in (child, *below(child))]
 
 
 def is_there(pid: int) -> bool:
