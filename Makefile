@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down certs sbom audit wheels test test-cluster faults soak fuzz prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
+.PHONY: help run up down certs sbom audit wheels test test-cluster faults soak kills chats fuzz prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -48,6 +48,12 @@ faults: .venv/dev tests/clients/node_modules  ## Run the tests that kill, freeze
 
 soak: .venv/dev  ## Abuse an edge and a worker two thousand times and see that they hold no more than before; CYCLES: how often
 	SOAK_CYCLES=$(or $(CYCLES),2000) $(BIN)/python -m pytest --timeout=1800 -s tests/faults/test_soak.py
+
+kills: .venv/dev  ## Kill edges in the midst of conversations, two hundred times on each database; half an hour; KILLS: how often
+	KILLS=$(or $(KILLS),200) $(BIN)/python -m pytest --timeout=7200 -s tests/faults/test_conversations.py -k killed_at_random
+
+chats: .venv/dev  ## Have a thousand chats at once on each database, and count again; CHATS: how many
+	CHATS=$(or $(CHATS),1000) $(BIN)/python -m pytest --timeout=1800 -s tests/end_to_end/test_conversations.py -k recount
 
 fuzz: .venv/fuzz  ## Ask an edge by its own document, and have a fuzzer try each target; SECONDS: how long each, 60
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/python -m pytest --timeout=1800 tests/fuzz/test_openapi.py

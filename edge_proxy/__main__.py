@@ -9,6 +9,7 @@ from pydantic_settings import CliApp, SettingsError
 from edge_proxy import logs
 from edge_proxy.access.keys_command import run_keys
 from edge_proxy.client.commands import COMMANDS
+from edge_proxy.conversations.patience import Unusable
 from edge_proxy.health import ask
 from edge_proxy.metrics import MetricsError
 from edge_proxy.process import run
@@ -23,7 +24,7 @@ USAGE = """usage: python -m edge_proxy serve [settings]      run an edge
        python -m edge_proxy health [settings]    exit with 0 if the edge of these settings answers
 Each takes --help."""
 
-SECRET = {"EDGE_REDIS_URL"}  # may have a password
+SECRET = {"EDGE_DATABASE_URL", "EDGE_REDIS_URL"}  # may have a password
 
 
 def main() -> int:
@@ -57,6 +58,8 @@ def _serve(settings: Settings) -> int:
         _run(settings)
     except MetricsError as error:
         return _complain(str(error), 1)
+    except Unusable as error:
+        return _complain(f"EDGE_DATABASE_URL: {error}", 1)
     except OSError as error:
         return _complain(f"{settings.host}:{settings.port} can not be listened on: {error}", 1)
     return 0

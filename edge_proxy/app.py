@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from edge_proxy.access.tickets import LIFE_S
 from edge_proxy.condition import Condition
+from edge_proxy.conversing import Conversing
 from edge_proxy.core.caller import Limits
 from edge_proxy.core.errors import Code
 from edge_proxy.core.lateness import Lateness
@@ -71,7 +72,7 @@ def _with_cors(app: ASGIApp, origins: Sequence[str], *, credentials: bool) -> AS
         app,
         allow_origins=origins,
         allow_credentials=credentials,
-        allow_methods=["GET", "POST", "DELETE"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-Request-ID"],
         expose_headers=EXPOSED_HEADERS,
     )
@@ -138,6 +139,7 @@ class Edge:
             on_failure=self._condition.on_failure,
             watching=self._measuring.watching,
         )
+        self.conversing = Conversing(settings, self._workers)
         self._sockets = WebSocketEndpoint(
             self._streams,
             origins=settings.cors_origins,
@@ -147,13 +149,7 @@ class Edge:
         )
         self._entrance = Entrance(settings)
         self.api = self._make_api()
-        # Around FastAPI's own outermost layer, so that they hold for its answer to what nobody has foreseen, too. Who
-        # asks is asked within CORS, for a page is to read that it is refused, and a preflight carries no key.
-        asked = self._entrance.before(with_shortcut(self.api), ticket_paths=TICKET_PATHS)
-        self.app: ASGIApp = RequestIdMiddleware(
-            _with_cors(asked, settings.cors_origins, credentials=settings.cors_credentials),
-            on_refusal=self._measuring.watching.refused,
-        )
+        self.app = self._make_app()
 
     @property
     def streams(self) -> int:
@@ -181,25 +177,30 @@ class Edge:
         self._streams.fail_all(Code.SERVER_DRAINING)
         self._sockets.end()
 
+    def _make_app(self) -> ASGIApp:
+        # Around FastAPI's own outermost layer, so that they hold for its answer to what nobody has foreseen, too. Who
+        # asks is asked within CORS, for a page is to read that it is refused, and a preflight carries no key.
+        asked = self._entrance.before(with_shortcut(self.api), ticket_paths=TICKET_PATHS)
+        return RequestIdMiddleware(
+            _with_cors(asked, self._settings.cors_origins, credentials=self._settings.cors_credentials),
+            on_refusal=self._measuring.watching.refused,
+        )
+
     def _make_api(self) -> FastAPI:
         settings = self._settings
         # Without its address there are no pages that show it, either.
         openapi_url = "/openapi.json" if settings.shows_docs else None
         app = FastAPI(title="Token Relay", version="0.1.0", lifespan=self._lifespan, openapi_url=openapi_url)
         add_problem_handlers(app)
-        add_native_routes(
-            app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s
-        )
+        for add_routes in (add_native_routes, add_ask_routes, add_staged_routes):
+            add_routes(
+                app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s
+            )
         add_stop_route(app, self._streams)
-        add_ask_routes(
-            app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s
-        )
-        add_staged_routes(
-            app, self._streams, max_body_bytes=settings.max_body_bytes, resume_window_s=settings.resume_window_s
-        )
         add_openai_routes(
             app, self._streams, models=lambda: self._workers.models, max_body_bytes=settings.max_body_bytes
         )
+        self.conversing.add_routes(app, self._streams)
         add_ticket_routes(app, issue=self._entrance.issue, life_s=LIFE_S)
         app.router.routes.append(WebSocketRoute(WEBSOCKET_PATH, self._sockets))
         add_page_routes(app)
@@ -209,6 +210,7 @@ class Edge:
             ready_workers=lambda: self._workers.ready,
             draining=lambda: self._leaving,
             metrics=self._measuring.page(self.figures),
+            troubled=lambda: self.conversing.troubled,
         )
         add_document(app, ways=self._entrance.ways, ticket_paths=TICKET_PATHS)
         return app
@@ -225,6 +227,7 @@ class Edge:
         finally:
             probe.stop()
             watching.cancel()
+            await self.conversing.stop()
             await self._workers.stop()
             self._measuring.close()
             await self._limits.stop()

@@ -136,10 +136,12 @@ async def serve(settings: Settings, place: Place | None = None) -> None:
     Raises:
         OSError: The address can not be listened on.
         MetricsError: Nor can that for metrics.
+        Unusable: The database can not be used.
     """
     secure = Renewing(settings.tls_cert, settings.tls_key).context if settings.tls_cert and settings.tls_key else None
     listener = bind(settings.host, settings.port, shared=settings.processes > 1)
     edge, terms = Edge(settings), client_terms(settings)
+    await edge.conversing.prepare()
     config = uvicorn.Config(
         edge.app,
         http=Connection.under(terms),

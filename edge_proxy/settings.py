@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from edge_proxy.access.key_ring import KeyRing
 from edge_proxy.core.caller import Limits
+from edge_proxy.database_settings import DatabaseSettings
 from edge_proxy.tls_settings import TlsSettings
 
 Names = Annotated[list[str], NoDecode]
@@ -20,7 +21,7 @@ ORIGIN = re.compile(
 )  # as browsers write it: lower case, no path
 
 
-class Settings(TlsSettings):
+class Settings(DatabaseSettings, TlsSettings):
     """Serve the streams of inference workers to HTTP clients."""
 
     model_config = SettingsConfigDict(

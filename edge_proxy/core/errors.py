@@ -36,6 +36,8 @@ class Code(StrEnum):
     WORKER_UNAVAILABLE = "WORKER_UNAVAILABLE"
     WORKER_LOST = "WORKER_LOST"
     SERVER_DRAINING = "SERVER_DRAINING"
+    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+    NOT_STORED = "NOT_STORED"
     TIMEOUT = "TIMEOUT"
 
 
@@ -70,6 +72,8 @@ ERRORS: dict[Code, Row] = {
     Code.WORKER_UNAVAILABLE: Row(503, True, "No worker is available at the moment."),
     Code.WORKER_LOST: Row(503, True, "The worker went away."),
     Code.SERVER_DRAINING: Row(503, True, "The server is shutting down."),
+    Code.DATABASE_UNAVAILABLE: Row(503, True, "The database can not be reached at the moment."),
+    Code.NOT_STORED: Row(503, True, "The reply could not be stored."),
     Code.TIMEOUT: Row(504, True, "The generation took too long."),
 }
 

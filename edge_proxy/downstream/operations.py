@@ -12,6 +12,9 @@ READINESS: Responses = {
     200: answer("It could.", status={"const": "ready"}, workers=COUNT),
     503: answer("No worker, or shutting down.", status={"enum": ["draining", "no worker"]}, workers=COUNT),
 }
+TROUBLE = {"conversations": "unavailable"}
+for each in READINESS.values():
+    each["content"]["application/json"]["schema"]["properties"]["conversations"] = {"const": "unavailable"}
 
 
 def add_operations_routes(
@@ -20,8 +23,12 @@ def add_operations_routes(
     ready_workers: Callable[[], int],
     draining: Callable[[], bool],
     metrics: Callable[[], bytes] | None = None,
+    troubled: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Have the app answer `/healthz` and `/readyz`; and `/metrics`, where that is not for a port of its own alone."""
+    """Have the app answer `/healthz` and `/readyz`; and `/metrics`, where that is not for a port of its own alone.
+
+    `troubled` says that conversations can not be kept: that is told, and takes nothing from readiness for streams.
+    """
     if metrics:
         _add_metrics(app, metrics)
 
@@ -33,12 +40,12 @@ def add_operations_routes(
     @app.get("/readyz", tags=["operations"], responses=READINESS)
     async def readyz() -> JSONResponse:
         """A stream could start: a worker is connected, and the edge is not shutting down."""
-        workers = ready_workers()
+        workers, beside = ready_workers(), TROUBLE if troubled() else {}
         if draining():
-            return JSONResponse({"status": "draining", "workers": workers}, 503)
+            return JSONResponse({"status": "draining", "workers": workers, **beside}, 503)
         if not workers:
-            return JSONResponse({"status": "no worker", "workers": 0}, 503)
-        return JSONResponse({"status": "ready", "workers": workers})
+            return JSONResponse({"status": "no worker", "workers": 0, **beside}, 503)
+        return JSONResponse({"status": "ready", "workers": workers, **beside})
 
 
 def _add_metrics(app: FastAPI, metrics: Callable[[], bytes]) -> None:

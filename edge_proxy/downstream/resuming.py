@@ -37,7 +37,12 @@ async def openings(request: Request, streams: Streams, read: Read) -> list[Openi
     Raises:
         Refused: INVALID_REQUEST, or the stream may not start.
     """
-    last_event_id = request.headers.get(HEADER) or request.query_params.get(FIELD)
-    if last_event_id:
-        return streams.resume(parse(last_event_id), caller_of(request))
+    stands_at = last_event_id(request)
+    if stands_at:
+        return streams.resume(parse(stands_at), caller_of(request))
     return streams.open([replace(await read(request), caller=caller_of(request))])
+
+
+def last_event_id(request: Request) -> str | None:
+    """The id of the last event that its client has had, if it says so."""
+    return request.headers.get(HEADER) or request.query_params.get(FIELD)

@@ -19,6 +19,8 @@ from edge_proxy.downstream.stream import Stream
 from edge_proxy.downstream.ticker import Ticker
 from edge_proxy.downstream.watching import Watching
 
+OpenSource = Callable[[GenerationRequest, Reader], Awaitable[Opened]]
+AttachSource = Callable[[str, int, GenerationRequest, Reader], Awaitable[Opened]]
 DISTANCE = 0.9  # of the batch interval, between two deltas at least: the worker keeps the beat
 
 
@@ -41,8 +43,8 @@ class Streams:
 
     admit: Callable[[GenerationRequest], GenerationRequest]
     release: Callable[[], None]
-    open_source: Callable[[GenerationRequest, Reader], Awaitable[Opened]]
-    attach_source: Callable[[str, int, GenerationRequest, Reader], Awaitable[Opened]]
+    open_source: OpenSource
+    attach_source: AttachSource
     cancel: Callable[[str, str], Awaitable[None]]
     ping_interval_s: float
     ticker: Ticker
@@ -51,39 +53,50 @@ class Streams:
     on_failure: Callable[[Code], None] = lambda code: None
     _streams: dict[Stream, Caller] = field(default_factory=dict)
 
-    def open(self, asked: Sequence[GenerationRequest]) -> list[Opening]:
+    def open(
+        self, asked: Sequence[GenerationRequest], through: Callable[[OpenSource], OpenSource] | None = None
+    ) -> list[Opening]:
         """Admit generations that one response is to have, and say how to open them.
+
+        Args:
+            asked: What is asked for.
+            through: Puts something between the generations and their readers, once they are admitted.
 
         Raises:
             Refused: They may not start; none of them does. The worker's refusal comes later, when they are opened.
         """
         openings: list[Opening] = []
+        open_source = through(self.open_source) if through else self.open_source
         claim = self.claim(asked, None)
         try:
             for request in asked:
-                openings.append(self._open_one(self._admit(request), claim))
+                openings.append(self._open_one(self._admit(request), claim, open_source))
         except Refused:
             for opening in openings:
                 opening.close()
             raise
         return openings
 
-    def resume(self, cursor: Cursor, caller: Caller) -> list[Opening]:
+    def resume(
+        self, cursor: Cursor, caller: Caller, through: Callable[[AttachSource], AttachSource] | None = None
+    ) -> list[Opening]:
         """Admit a stream that goes on with a generation of that caller's owner, and say how to open it.
+
+        `through` is as in `open`.
 
         Raises:
             Refused: It may not start.
         """
         request = self._admit(GenerationRequest(caller=caller))
-        attach = partial(self.attach_source, *cursor, request)
+        attach = partial(through(self.attach_source) if through else self.attach_source, *cursor, request)
         claim = self.claim([request], cursor)
         return [self._opening(request, attach, claim, next_index=cursor.next_index, resumed=True)]
 
-    def _open_one(self, request: GenerationRequest, claim: Claim | None) -> Opening:
-        def open_source(stream: Stream) -> Awaitable[Opened]:
-            return self.open_source(self.watching.on_behalf(request, stream.story), stream)
+    def _open_one(self, request: GenerationRequest, claim: Claim | None, open_source: OpenSource) -> Opening:
+        def open_for(stream: Stream) -> Awaitable[Opened]:
+            return open_source(self.watching.on_behalf(request, stream.story), stream)
 
-        return self._opening(request, open_source, claim)
+        return self._opening(request, open_for, claim)
 
     def _admit(self, request: GenerationRequest) -> GenerationRequest:
         try:

@@ -71,6 +71,17 @@ class Workers:
         listed = [Model(model.name, model.engine) for link in self._links if link.ready for model in link.models]
         return list(dict.fromkeys(listed))
 
+    def context_tokens(self, model: str) -> int:
+        """Of prompt and answer together, where it is least; 0: nobody says. "" is the default one."""
+        known = [
+            each.context_tokens
+            for link in self._links
+            if link.ready
+            for each in (link.models if model else link.models[:1])
+            if not model or each.name == model
+        ]
+        return min((tokens for tokens in known if tokens), default=0)
+
     def show(self, figures: Figures, *, process: str) -> None:
         """Put into the figures how the workers are, as this process sees them."""
         for link in self._links:

@@ -11,6 +11,7 @@ STAND_INS = {
     "RELAY_NO_INDEX": "1",
     "RELAY_NGINX": "relay-services",
     "RELAY_VALKEY": "relay-services",
+    "RELAY_POSTGRES": "relay-services",
     "RELAY_PROMETHEUS": "relay-services",
 }
 

@@ -134,9 +134,9 @@ async def test_every_health_check_passes(cluster: Cluster, told: str) -> None:
     health: dict[str, Any] = {}
 
     def all_healthy() -> bool:
-        found = [each for service in (*OURS, "valkey") for each in cluster.containers(service)]
+        found = [each for service in (*OURS, "valkey", "postgres") for each in cluster.containers(service)]
         health.update({each["Name"]: each["State"]["Health"] for each in found})
-        return len(found) == 6 and all(each["Status"] == "healthy" for each in health.values())
+        return len(found) == 7 and all(each["Status"] == "healthy" for each in health.values())
 
     try:
         await until(all_healthy, "all are healthy")

@@ -50,9 +50,24 @@ def test_only_nginx_can_be_reached_from_outside_and_by_this_machine_alone() -> N
         assert "there are no keys" in complaint({"EDGE_HOST": "0.0.0.0"} | settings, "EDGE_")  # noqa: S104
 
 
-def test_workers_and_valkey_reach_nothing_outside() -> None:
+def test_workers_and_what_edges_share_reach_nothing_outside() -> None:
     assert read("docker-compose.yml")["networks"]["back"] == {"internal": True}
-    assert SERVICES["inference_worker"]["networks"] == SERVICES["valkey"]["networks"] == ["back"]
+    for name in ("inference_worker", "valkey", "postgres"):
+        assert SERVICES[name]["networks"] == ["back"]
+
+
+def test_conversations_are_kept_in_a_volume_by_a_server_that_asks_for_a_password() -> None:
+    given = SERVICES["postgres"]
+    password = without_interpolation(given["environment"]["DATABASE_PASSWORD"])
+    url = without_interpolation(SERVICES["edge_proxy"]["environment"]["EDGE_DATABASE_URL"])
+    assert url == f"postgresql://relay:{password}@postgres:5432/postgres"
+    folder = given["environment"]["PGDATA"].rpartition("/")[0]
+    assert f"conversations:{folder}" in given["volumes"]
+    assert read("docker-compose.yml")["volumes"] == {"conversations": {}}
+    assert "pg_isready" in given["healthcheck"]["test"]
+    script = (ROOT / "deploy/postgres/start.sh").read_text()
+    assert "scram-sha-256" in script
+    assert "trust" not in script
 
 
 def test_nobody_is_killed_before_its_drain_is_over() -> None:

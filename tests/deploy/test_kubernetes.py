@@ -47,7 +47,7 @@ def container(name: str) -> dict[str, Any]:
 
 def variables(name: str) -> dict[str, str]:
     """Its environment."""
-    return {each["name"]: each["value"] for each in container(name)["env"]}
+    return {each["name"]: each["value"] for each in container(name)["env"] if "value" in each}
 
 
 def faults(manifest: dict[str, Any]) -> list[str]:
@@ -129,6 +129,11 @@ def test_nobody_is_killed_before_its_drain_is_over() -> None:
     assert ready["periodSeconds"] * ready["failureThreshold"] < edge.drain_settle_s, "it is to be noticed meanwhile"
 
 
+def test_the_address_of_the_database_has_a_password_and_so_is_a_secret() -> None:
+    (found,) = [each for each in container("edge-proxy")["env"] if each["name"] == "EDGE_DATABASE_URL"]
+    assert found["valueFrom"]["secretKeyRef"] == {"name": "edge-database", "key": "url", "optional": True}
+
+
 def selectors(value: object) -> Iterator[dict[str, str]]:
     """Every selector in a manifest, that is for pods of ours."""
     if isinstance(value, dict):
@@ -145,6 +150,7 @@ def selectors(value: object) -> Iterator[dict[str, str]]:
 def test_what_is_selected_is_there(manifest: dict[str, Any]) -> None:
     assert {found["app.kubernetes.io/name"] for found in selectors(manifest)} <= {
         *OURS,
+        "postgresql",
         "prometheus",
     }  # which is the cluster's own
 

@@ -34,6 +34,11 @@ def start(*arguments: str) -> subprocess.Popen[str]:
         ("EDGE_API_KEYS", "tr_secret", r"the API keys can not be read: line 1: (?!.*tr_secret).*"),
         ("EDGE_WORKERS", "", r"EDGE_WORKERS: name at least one worker \(given: ''\)"),
         ("EDGE_CORS_ORIGINS", "https://" + "x" * 999, None),
+        (
+            "EDGE_DATABASE_URL",
+            "mysql://:secret@h",
+            r"EDGE_DATABASE_URL: it begins with none of sqlite:///, postgresql://",
+        ),
         ("EDGE_REDIS_URL", "http://:secret@h", r"EDGE_REDIS_URL: it begins with none of redis://, rediss://, unix://"),
     ],
 )

@@ -43,6 +43,8 @@ def test_defaults_are_these() -> None:
         "key_tokens_per_day": 0,
         "key_streams": 0,
         "redis_url": "",
+        "database_url": "sqlite:///token-relay.db",
+        "database_timeout_s": 1,
         "redis_timeout_ms": 100,
         "max_socket_streams": 64,
         "max_body_bytes": 1_048_576,
@@ -97,6 +99,7 @@ def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch
         "jwt_limits": "streams=4",
         "cors_origins": "https://app.example",
         "redis_url": "unix://x",
+        "database_url": "postgresql://db/relay",
         "log_format": "json",
     }
     for name, value in Settings().model_dump().items():

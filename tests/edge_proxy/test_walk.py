@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +87,19 @@ async def test_the_walk_goes_past_all_that_there_is() -> None:
             ("GET", "/v1/models"),
             ("GET", "/v1/models/w1-7"),
             ("WEBSOCKET", "/api/v1/ai/generate/ws"),
+            ("POST", "/api/agents"),
+            ("GET", "/api/agents"),
+            ("GET", "/api/agents/w1-7"),
+            ("PATCH", "/api/agents/w1-7"),
+            ("DELETE", "/api/agents/w1-7"),
+            ("GET", "/api/agents/w1-7/stats"),
+            ("POST", "/api/agents/w1-7/chat"),
+            ("POST", "/api/agents/w1-7/chat/stream"),
+            ("GET", "/api/agents/w1-7/sessions"),
+            ("POST", "/api/agents/w1-7/sessions"),
+            ("GET", "/api/sessions/w1-7"),
+            ("PATCH", "/api/sessions/w1-7"),
+            ("DELETE", "/api/sessions/w1-7"),
         } <= set(walked)
 
 
@@ -177,6 +191,66 @@ async def test_anothers_generation_is_as_none_to_read_to_go_on_with_and_to_stop(
         assert not client.task.done(), "nobody has stopped it"
         assert (await answer(here, "DELETE", f"/api/v1/ai/generations/{theirs}", bearer(ALICE[0])))[0] == 204
         await client.response()
+
+
+AGENT, SESSION = "{agent}", "{session}"
+SAYING = {"message": "x"}
+OF_CONVERSATIONS: list[tuple[str, str, dict[str, Any] | None]] = [
+    ("GET", f"/api/agents/{AGENT}", None),
+    ("PATCH", f"/api/agents/{AGENT}", {"name": "mine"}),
+    ("GET", f"/api/agents/{AGENT}/stats", None),
+    ("GET", f"/api/agents/{AGENT}/sessions", None),
+    ("POST", f"/api/agents/{AGENT}/sessions", {}),
+    ("POST", f"/api/agents/{AGENT}/chat", SAYING),
+    ("POST", f"/api/agents/{AGENT}/chat", {**SAYING, "session_id": SESSION}),
+    ("POST", f"/api/agents/{AGENT}/chat/stream", SAYING),
+    ("POST", f"/api/agents/{AGENT}/chat/stream", {**SAYING, "session_id": SESSION}),
+    ("GET", f"/api/sessions/{SESSION}", None),
+    ("PATCH", f"/api/sessions/{SESSION}", {"title": "mine"}),
+    ("DELETE", f"/api/sessions/{SESSION}", None),
+    ("DELETE", f"/api/agents/{AGENT}", None),
+]
+
+
+def filled(value: Any, agent: str, session: str) -> Any:
+    text = json.dumps(value).replace(AGENT, agent).replace(SESSION, session)
+    return json.loads(text)
+
+
+async def test_anothers_agents_and_sessions_are_as_none_on_every_route(tmp_path: Path) -> None:
+    quick = {"tokens": "3", "tokens_per_second": "0"}
+    async with site(
+        quick, api_keys=LINES, database_url=f"sqlite:///{tmp_path}/relay.db", database_timeout_s=10
+    ) as here:
+        made = await here.ask_with("POST", "/api/agents", {"name": "Owl"}, ALICE[0]).response()
+        agent = json.loads(made.body)["id"]
+        turn = await here.ask_with("POST", f"/api/agents/{agent}/chat", SAYING, ALICE[0]).response()
+        session = json.loads(turn.body)["session_id"]
+        before = (await here.ask_with("GET", f"/api/sessions/{session}", key=ALICE[0]).response()).body
+        for method, path, body in OF_CONVERSATIONS:
+            answers = []
+            for ids in ((agent, session), ("never", "never")):
+                client = here.ask_with(method, filled(path, *ids), filled(body, *ids), BOB[0])
+                refused = json.loads((await client.response()).body)
+                answers.append({name: value for name, value in refused.items() if name != "requestId"})
+            assert answers[0] == answers[1], (method, path)
+            assert answers[0]["status"] == 404, (method, path)
+        for listed in ("/api/agents",):
+            found = json.loads((await here.ask_with("GET", listed, key=BOB[0]).response()).body)
+            assert found == {"agents": [], "next": None}
+        assert (await here.ask_with("GET", f"/api/sessions/{session}", key=ALICE[0]).response()).body == before
+        walked = {(method, path) for method, path in routes(here) if path.startswith(("/api/agents", "/api/sessions"))}
+        tried = {(method, filled(path, "w1-7", "w1-7")) for method, path, _ in OF_CONVERSATIONS}
+        assert walked - tried == {("GET", "/api/agents"), ("POST", "/api/agents")}, "a route that nobody walks"
+
+
+async def test_anothers_session_is_not_gone_on_with_by_ones_own_agent(tmp_path: Path) -> None:
+    async with site(api_keys=LINES, database_url=f"sqlite:///{tmp_path}/relay.db", database_timeout_s=10) as here:
+        made = [await here.ask_with("POST", "/api/agents", {"name": "x"}, key).response() for key in (ALICE[0], BOB[0])]
+        theirs, mine = (json.loads(client.body)["id"] for client in made)
+        begun = await here.ask_with("POST", f"/api/agents/{theirs}/sessions", {}, ALICE[0]).response()
+        body = {**SAYING, "session_id": json.loads(begun.body)["id"]}
+        assert (await here.ask_with("POST", f"/api/agents/{mine}/chat", body, BOB[0]).response()).status == 404
 
 
 async def test_anothers_generation_is_as_none_on_a_socket() -> None:

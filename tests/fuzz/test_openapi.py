@@ -85,14 +85,19 @@ def worker() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def open_site(worker: str) -> Iterator[Site]:
-    with processes.edge(worker) as (address, _), requests.Session() as session:
+def open_site(worker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    database = f"sqlite:///{tmp_path_factory.mktemp('open')}/relay.db"
+    with processes.edge(worker, EDGE_DATABASE_URL=database) as (address, _), requests.Session() as session:
         yield Site(f"http://{address}", session)
 
 
 @pytest.fixture(scope="module")
-def keys_site(worker: str) -> Iterator[Site]:
-    with processes.edge(worker, EDGE_API_KEYS=LINE) as (address, _), requests.Session() as session:
+def keys_site(worker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    database = f"sqlite:///{tmp_path_factory.mktemp('keys')}/relay.db"
+    with (
+        processes.edge(worker, EDGE_API_KEYS=LINE, EDGE_DATABASE_URL=database) as (address, _),
+        requests.Session() as session,
+    ):
         yield Site(f"http://{address}", session)
 
 

@@ -83,7 +83,8 @@ def transcripts() -> Iterator[tuple[str, bytes]]:
             yield f"{name}_refused_{refusal}.txt", f"{failure.status} {media_type}\n\n".encode() + body + b"\n"
         whole: Any = getattr(spoken.dialect, "whole", None)
         if whole:
-            yield f"{name}_whole.txt", whole(GENERATION_ID, [_whole(ANSWER), _whole(STREAMS["two_answers"][1])]) + b"\n"
+            given = [_whole(events) for events in STREAMS["two_answers"][: spoken.max_answers]]
+            yield f"{name}_whole.txt", whole(GENERATION_ID, given) + b"\n"
 
 
 def agent_multi() -> list[Event]:

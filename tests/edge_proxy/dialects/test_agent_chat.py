@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 from edge_proxy.core.errors import Code, Failure
@@ -56,3 +57,26 @@ def test_a_refusal_is_problem_details() -> None:
     assert media_type == "application/problem+json"
     assert json.loads(body)["code"] == "OVERLOADED"
     assert TURN.end("w1", []) == b""
+
+
+def test_where_streaming_is_turned_off_the_text_comes_once_at_the_end() -> None:
+    turn = replace(TURN, streaming=False)
+    encoder = turn.encoder("w1-5c0f")
+    assert encoder.encode(Delta("Hel", 1), unix_s=0.0) == b""
+    assert encoder.encode(Ping(), unix_s=0.0) == b": ping\n"
+    said = [json.loads(m.data) for m in parse(encoder.encode(Finished("lo", 2, STOP), unix_s=0.0)).messages]
+    assert [(event["type"], event["content"]) for event in said] == [("content", "Hello"), ("done", None)]
+
+
+def test_where_streaming_is_turned_off_a_failure_comes_behind_what_was_said() -> None:
+    encoder = replace(TURN, streaming=False).encoder("w1-5c0f", 0, "Hel")
+    encoder.encode(Delta("lo", 2), unix_s=0.0)
+    said = [json.loads(m.data) for m in parse(encoder.encode(Failed(Failure(Code.TIMEOUT), 2), unix_s=0.0)).messages]
+    assert [(event["type"], event["content"]) for event in said] == [("content", "Hello"), ("error", None)]
+
+
+def test_an_answer_in_one_piece_is_the_end_with_all_of_the_text() -> None:
+    deltas = [Delta("hm", 1, Label(Channel.REASONING)), Delta("Hel", 2)]
+    whole = json.loads(TURN.whole("w1-5c0f", [(deltas, Finished("lo", 3, STOP))]))
+    assert (whole["type"], whole["content"], whole["reply_id"], whole["error"]) == ("done", "Hello", "r1", None)
+    assert whole["metadata"]["tokens_used"] == 66

@@ -42,7 +42,8 @@ def test_every_refusal_but_those_of_the_routing_is_somewhere() -> None:
 
 def test_a_refusal_has_the_codes_of_its_status() -> None:
     refusal = refusals(503)[503]
-    assert refusal["description"] == "SERVER_BUSY, WORKER_UNAVAILABLE, WORKER_LOST, SERVER_DRAINING"
+    busy = "SERVER_BUSY, WORKER_UNAVAILABLE, WORKER_LOST, SERVER_DRAINING"
+    assert refusal["description"] == f"{busy}, DATABASE_UNAVAILABLE, NOT_STORED"
     properties = refusal["content"]["application/problem+json"]["schema"]["properties"]
     assert properties["code"]["enum"] == refusal["description"].split(", ")
     assert properties["status"] == {"const": 503}

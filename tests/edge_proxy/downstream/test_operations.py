@@ -42,3 +42,11 @@ async def test_metrics_are_not_shown_elsewhere() -> None:
     app = FastAPI()
     add_operations_routes(app, ready_workers=lambda: 1, draining=lambda: False)
     assert (await Client(app, "GET", "/metrics").response()).status == 404
+
+
+async def test_conversations_that_can_not_be_kept_are_told_and_streams_could_start_all_the_same() -> None:
+    app = FastAPI()
+    add_operations_routes(app, ready_workers=lambda: 1, draining=lambda: False, troubled=lambda: True)
+    client = await Client(app, "GET", "/readyz").response()
+    told = {"status": "ready", "workers": 1, "conversations": "unavailable"}
+    assert (client.status, json.loads(client.body)) == (200, told)

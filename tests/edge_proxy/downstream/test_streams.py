@@ -9,10 +9,11 @@ from edge_proxy.core.caller import ANYONE, Caller
 from edge_proxy.core.claim import Claim
 from edge_proxy.core.cursor import Cursor
 from edge_proxy.core.errors import Code, Failure, Refused
+from edge_proxy.core.reader import Opened, Reader
 from edge_proxy.core.request import GenerationRequest
 from edge_proxy.dialects import native
 from edge_proxy.downstream.sse_endpoint import SSEResponse
-from edge_proxy.downstream.streams import Streams
+from edge_proxy.downstream.streams import AttachSource, OpenSource, Streams
 from edge_proxy.downstream.ticker import SLOT_S, Ticker
 from tests.edge_proxy.asgi import Client
 from tests.edge_proxy.downstream.played_claim import PlayedClaim
@@ -305,3 +306,40 @@ async def test_coming_back_has_a_claim_from_its_cursor_on() -> None:
     await opening.open()
     opening.close()
     assert server.claim.spent[0].next_index == 41
+
+
+@in_virtual_time
+async def test_something_can_be_put_between_a_generation_and_its_reader_once_that_is_admitted() -> None:
+    server = Server()
+    seen: list[str] = []
+
+    def through(open_source: OpenSource) -> OpenSource:
+        async def opened(request: GenerationRequest, reader: Reader) -> Opened:
+            seen.append(request.prompt)
+            return await open_source(replace(request, prompt="with a history"), reader)
+
+        return opened
+
+    (opening,) = server.streams.open([ASKED], through)
+    assert (server.admitted, seen) == (1, [])
+    await opening.open()
+    assert (seen, server.upstream.last.request.prompt) == (["x"], "with a history")
+    opening.close()
+
+
+@in_virtual_time
+async def test_something_can_be_put_before_what_is_come_back_to() -> None:
+    server = Server()
+    seen: list[int] = []
+
+    def through(attach_source: AttachSource) -> AttachSource:
+        async def attached(generation_id: str, index: int, request: GenerationRequest, reader: Reader) -> Opened:
+            seen.append(index)
+            return await attach_source(generation_id, index, request, reader)
+
+        return attached
+
+    (opening,) = server.streams.resume(Cursor("w1-1", 41), ANYONE, through)
+    assert await opening.open() == "w1-1"
+    assert seen == [41]
+    opening.close()

@@ -33,6 +33,7 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
     def __init__(self, worker_id: str = "w1", *, models: tuple[str, ...] = ("tiny",), max_streams: int = 10) -> None:
         self.worker_id = worker_id
         self.models = models
+        self.context_tokens = 0
         self.load = pb.Load(running=0, max_streams=max_streams)
         self.greets = True
         self.continues = False
@@ -67,7 +68,8 @@ class ScriptedWorker(rpc.AIAgentServiceServicer):
         hearing = asyncio.create_task(self._hear(request_iterator))
         try:
             if self.greets:
-                models = [pb.Model(name=name, supports_continue=self.continues) for name in self.models]
+                known: dict[str, Any] = {"supports_continue": self.continues, "context_tokens": self.context_tokens}
+                models = [pb.Model(name=name, **known) for name in self.models]
                 await context.write(
                     pb.WorkerFrame(hello=pb.Hello(worker_id=self.worker_id, models=models), load=self.load)
                 )

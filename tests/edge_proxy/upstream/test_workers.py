@@ -140,6 +140,19 @@ async def test_a_model_that_nobody_serves_is_refused_by_its_field() -> None:
         assert (failure.code, failure.wrong_field) == (Code.NOT_FOUND, "model")
 
 
+async def test_a_model_has_as_much_context_as_where_it_has_least_and_nobody_saying_is_no_bound() -> None:
+    one, two = ScriptedWorker("one"), ScriptedWorker("two", models=("large", "tiny"))
+    one.context_tokens, two.context_tokens = 512, 256
+    async with connected(one, two, ScriptedWorker("three", models=("other",))) as workers:
+        assert [workers.context_tokens(name) for name in ("tiny", "large", "other", "vast", "")] == [
+            256,
+            256,
+            0,
+            0,
+            256,
+        ]
+
+
 async def test_the_worker_gets_the_request() -> None:
     script = ScriptedWorker("one")
     async with connected(script) as workers:
