@@ -1,4 +1,4 @@
-"""Serves the edge's pages: a playground at `/`, and the status for people at `/status`.
+"""Serves the edge's pages: a playground at `/`, conversations at `/conversations`, the status for people at `/status`.
 
 Everything that they need is here, and their policy allows nothing else: no inline script or style, no other host. They
 have nothing in them that is secret, so they are open where the edge asks for keys; what they ask for is not.
@@ -20,16 +20,32 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-PAGES = {"/": "index.html", "/status": "status.html"}
+PAGES = {"/": "index.html", "/conversations": "conversations.html", "/status": "status.html"}
 PARTS = (
+    "agent-form.js",
+    "api.js",
+    "asking.js",
+    "beat.js",
+    "conversations.css",
+    "conversations.js",
     "dialects.js",
+    "dom.js",
     "drawing.js",
     "figures.js",
     "icon.svg",
+    "made.js",
+    "messages.js",
     "page.css",
     "playground.js",
+    "reply.js",
+    "run.js",
+    "sessions.js",
+    "stages.css",
+    "stages.js",
     "status.js",
     "stream-chat.js",  # the client library of clients/js: there is one copy
+    "talk.js",
+    "wire.js",
 )
 OPEN_PATHS = frozenset(PAGES) | {f"/page/{name}" for name in PARTS}
 
@@ -38,7 +54,7 @@ POLICY = "; ".join(  # Content Security Policy, level 3
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self'",
+        "img-src 'self' blob:",  # a figure that came in an answer: only a script of this page can make such an address
         "connect-src 'self'",  # WebSockets of this host, too
         "base-uri 'none'",
         "form-action 'none'",

@@ -86,6 +86,24 @@ async function native(ask, to, signal, key) {
   }
 }
 
+async function staged(ask, to, signal, key) {
+  const tokens = counter();
+  const onRawEvent = ({ id, data }) => to.raw("message", `${id && `id: ${id}\n`}data: ${data}`);
+  const options = { signal, apiKey: key, onRawEvent, fetch: to.fetch, timeoutMs: 0 };
+  let counted;
+  for await (const event of streamEvents(ask, options)) {
+    if (event.type === "reconnecting") to.away(event);
+    if (event.type === "open" && event.resumedFrom) to.back(event.resumedFrom);
+    if (event.type === "thinking" || event.type === "content") {
+      to.stage(event.stage, event.type, event.content, tokens(event.id));
+    }
+    if (event.type !== "complete") continue;
+    to.made(event.data);
+    counted = event.data.usage.completionTokens;
+  }
+  return counted;
+}
+
 async function openai(ask, to, signal, key) {
   const { prompt, messages, batch_interval_ms: _, ...sampling } = ask;
   const body = { ...sampling, messages: messages ?? [{ role: "user", content: prompt }], stream: true };
@@ -187,4 +205,5 @@ export const DIALECTS = [
   { name: "ask", label: "Ask", address: "POST /ask/stream", read: asked },
   { name: "lines", label: "JSON lines", address: `POST ${NATIVE}  Accept: application/x-ndjson`, read: lines },
   { name: "socket", label: "WebSocket", address: `GET ${NATIVE}/ws`, read: socket },
+  { name: "staged", label: "Stages", address: "POST /chat/stream", read: staged, resumes: true, staged: true },
 ];

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.end_to_end.conftest import Pair
-from tests.support import processes
+from tests.support import node, processes
 
+AXE = node.CLIENTS / "node_modules" / "axe-core" / "axe.min.js"
 CHROMIUM = Path("/usr/bin/chromium")
 STEADY = "tokens_per_second=60,tokens=120"
 
@@ -105,3 +106,14 @@ def cut_behind(page: Page, batches: int) -> None:
 def shown(page: Page, name: str) -> str:
     """One of the figures."""
     return page.locator(f"#n-{name}").inner_text()
+
+
+def serious_faults(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe finds on the page that keeps people from using it. The page's policy must be bypassed for that."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run()")
+    return [
+        (violation["id"], [node["target"] for node in violation["nodes"]])
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]

@@ -2,17 +2,15 @@
 
 import json
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
-from tests.browser.conftest import answer, cut_behind, shown, state, wait_for_state, wait_until
+from tests.browser.conftest import answer, cut_behind, serious_faults, shown, state, wait_for_state, wait_until
 from tests.end_to_end.conftest import Pair
-from tests.support import node, processes
+from tests.support import processes
 
-AXE = node.CLIENTS / "node_modules" / "axe-core" / "axe.min.js"
 DIALECTS = ["native", "openai", "ask", "lines", "socket"]
 
 
@@ -284,14 +282,7 @@ def test_axe_finds_nothing_serious(path: str, scheme: Any, browser: Browser, ste
             wait_for_state(page, "done")
         else:
             wait_until(lambda: page.locator("#workers tr").count(), "the workers are shown")
-        page.evaluate(Path(AXE).read_text())
-        found = page.evaluate("axe.run()")
-        serious = [
-            (violation["id"], [node["target"] for node in violation["nodes"]])
-            for violation in found["violations"]
-            if violation["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
+        assert serious_faults(page) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/status"])
