@@ -18,6 +18,7 @@ const talk = new Talk({ begun, changed: refresh });
 const list = new SessionList({
   open: ({ id }) => attempt(() => open(id)),
   remove: (session) => attempt(() => remove(session)),
+  more: attempt,
 });
 
 /** Do what a person wants; what goes wrong is said in words. */
@@ -161,5 +162,6 @@ $("agent").addEventListener("change", () => attempt(() => choose(known.find(({ i
 $("add").addEventListener("click", () => openForm(undefined, changed));
 $("first").addEventListener("click", () => openForm(undefined, changed));
 $("change").addEventListener("click", () => openForm(agent, changed));
+addEventListener("hashchange", () => attempt(load));
 
 attempt(load);

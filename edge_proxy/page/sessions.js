@@ -25,7 +25,7 @@ export function ago(instant, nowMs = Date.now()) {
 
 export const titled = ({ title }) => title || "Untitled";
 
-/** Shows them. `on.open(session)` and `on.remove(session)` are told what a person wants. */
+/** Shows them. `on.open(session)` and `on.remove(session)` are told what a person wants, `on.more(show)` does so. */
 export class SessionList {
   #on;
   #agentId = "";
@@ -33,7 +33,7 @@ export class SessionList {
 
   constructor(on) {
     this.#on = on;
-    $("older").addEventListener("click", () => this.#more());
+    $("older").addEventListener("click", () => on.more(() => this.#more()));
   }
 
   /** Those of an agent, of which one is open: the newest; the rest when somebody asks for it. */

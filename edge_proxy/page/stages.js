@@ -27,7 +27,7 @@ class Stage {
     if (kind !== this.kind) {
       this.kind = kind;
       this.text = "";
-      this.part = element("p", kind);
+      this.part = element("div", kind);
       this.body.append(this.part);
       this.note.textContent = DOING[this.name] ?? DOING[kind];
     }
@@ -39,6 +39,7 @@ class Stage {
   end(how) {
     if (this.node.dataset.state !== "running") return;
     this.node.dataset.state = how;
+    if (this.kind === "content" && !this.part.childElementCount) this.part.replaceChildren(...rich(this.text));
     const took = `${((performance.now() - this.begin) / 1000).toFixed(1)} s`;
     const verdict = this.name === "verifier" && VERDICTS[/^\W*(ACCEPT|OBJECT)/i.exec(this.words())?.[1].toUpperCase()];
     this.note.textContent = [verdict, how === "done" ? took : `${how} after ${took}`].filter(Boolean).join(" · ");

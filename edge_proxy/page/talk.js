@@ -172,6 +172,7 @@ export class Talk {
 
   /** Wait for how the conversation is kept, and show that. */
   async #settle(run) {
+    if (run === this.#run) this.#state("waiting", "being kept");
     for (let tries = 0; tries < SETTLE_TRIES; tries++) {
       const found = await conversation(run.sessionId).catch(() => undefined);
       if (!found) return;

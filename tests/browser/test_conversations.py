@@ -19,6 +19,25 @@ QUICK = {"tokens": 12, "tokens_per_second": 0}
 ENDLESS = {"tokens": 1_000_000, "tokens_per_second": 40}
 ECHO = {"echo": "true", "tokens_per_second": 0}
 
+LOST = """(error) => {
+    const real = window.fetch;
+    window.fetch = async (url, init) => {
+        const response = await real(url, init);
+        if (!url.endsWith("/chat/stream")) return response;
+        window.fetch = real;
+        const losing = new TransformStream({
+            transform(bytes, to) {
+                to.enqueue(bytes);
+                if (!new TextDecoder().decode(bytes).includes('"content":" ')) return;
+                if (error) to.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(error)}\\n\\n`));
+                to.terminate();
+            },
+        });
+        return new Response(response.body.pipeThrough(losing), response);
+    };
+}"""
+"""Has the page lose the first stream of a reply behind its first text; behind this error event, if there is one."""
+
 
 @pytest.fixture
 def edge(tmp_path: Path) -> Iterator[str]:
@@ -196,6 +215,22 @@ def test_a_reply_is_read_on_by_who_comes_back_to_it(edge: str, page: Page) -> No
     page.reload()
     wait_for_state(page, "streaming")
     wait_for_state(page, "done")
+    (_, reply) = stored(edge, page)
+    assert (reply["state"], reply["completion_tokens"]) == ("complete", 60)
+    assert messages(page)[1] == reply["text"].strip()
+
+
+@pytest.mark.parametrize("told", [None, "SERVER_DRAINING"])
+def test_a_reply_whose_connection_is_lost_goes_on(told: str | None, edge: str, page: Page) -> None:
+    new_agent(edge, {"tokens": 60, "tokens_per_second": 20})
+    event = told and {"type": "error", "error": "The server shuts down.", "metadata": {"code": told}}
+    page.add_init_script(f"({LOST})({json.dumps(event)})")
+    opened(page, edge)
+    posts: list[str] = []
+    page.on("request", lambda request: posts.append(request.headers.get("last-event-id", "")))
+    say(page, "Slowly.")
+    wait_for_state(page, "done")
+    assert len([post for post in posts if post]) == 1, "it has come back, once"
     (_, reply) = stored(edge, page)
     assert (reply["state"], reply["completion_tokens"]) == ("complete", 60)
     assert messages(page)[1] == reply["text"].strip()

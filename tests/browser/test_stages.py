@@ -13,7 +13,7 @@ from tests.browser.test_playground import asked, opened, running
 from tests.end_to_end.conftest import Pair
 from tests.end_to_end.test_stages import why_no_sandbox
 from tests.support import processes
-from tests.support.staged import CODE, OBJECTION, ONE_OBJECTION, PLAN, RIGHT, SINGLE, VERDICT, WRONG
+from tests.support.staged import CODE, OBJECTION, ONE_OBJECTION, PLAN, SINGLE, VERDICT, WRONG
 
 DRAWING = """```python
 import struct
@@ -92,13 +92,14 @@ def test_every_stage_is_shown_with_what_it_thinks_and_says(page: Page, steady: P
         ("Planner", PLAN),
         ("Executor", WRONG),
         ("Verifier", OBJECTION),
-        ("Executor round 2", f"Round 2 of 3 at most.{RIGHT}"),
+        ("Executor round 2", f"Round 2 of 3 at most.It is 4.{CODE.strip()}"),
         ("Execution", off),
         ("Verifier round 2", VERDICT),
     ]
     verdicts = page.evaluate("[...document.querySelectorAll('[data-verdict]')].map((node) => node.dataset.verdict)")
     assert verdicts == ["objects", "accepts"]
     assert page.locator(".stage details[open]").count() == 0, "what led to the answer is folded"
+    assert page.locator(".stage .block").text_content() == CODE.strip(), "code looks like code in its stage, too"
     assert page.locator(".made.code .block").inner_text() == CODE.strip()
     assert page.locator(".staged > .reply").inner_text() == "It is 4.", "its code stands above it already"
 
