@@ -15,6 +15,7 @@ class Channel(IntEnum):
     TOOL_CALL = 2  # a piece of a call's arguments, which are JSON
     PROGRESS = 3  # what is being done, in words for a person
     RESULT = 4  # what a staged answer has made besides text: one JSON object
+    MEDIA = 5  # content that is no text, by reference: one JSON object
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channel.Value
     """What is being done, in words for a person; each label begins a new one."""
     RESULT: _Channel.ValueType  # 4
     """What a staged answer has made besides text: one JSON object."""
+    MEDIA: _Channel.ValueType  # 5
+    """Content that is no text, by reference: one JSON object with "url" and "mediaType"."""
 
 class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper): ...
 
@@ -54,6 +56,8 @@ PROGRESS: Channel.ValueType  # 3
 """What is being done, in words for a person; each label begins a new one."""
 RESULT: Channel.ValueType  # 4
 """What a staged answer has made besides text: one JSON object."""
+MEDIA: Channel.ValueType  # 5
+"""Content that is no text, by reference: one JSON object with "url" and "mediaType"."""
 Global___Channel: _TypeAlias = Channel  # noqa: Y015
 
 @_typing.final

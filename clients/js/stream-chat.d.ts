@@ -68,6 +68,7 @@ export interface DeltaEvent {
   toolCall?: ToolCall;
   progress?: string;
   result?: string;
+  media?: string;
   stage?: string;
 }
 

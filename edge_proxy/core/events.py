@@ -34,6 +34,7 @@ class Channel(StrEnum):
     TOOL_CALL = "tool_call"  # a piece of a call's arguments, which are JSON
     PROGRESS = "progress"  # what is being done, in words for a person; each label begins a new one
     RESULT = "result"  # what a staged answer has made besides text: one JSON object
+    MEDIA = "media"  # content that is no text, by reference: one JSON object with "url" and "mediaType"
     OTHER = "other"  # of a newer worker: no dialect of this edge knows it
 
 

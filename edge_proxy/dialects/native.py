@@ -92,7 +92,7 @@ def delta(event: Delta) -> str:
 def other(event: Delta) -> dict[str, object]:
     """What a delta says besides the answer, by name."""
     match event.label.channel:
-        case Channel.REASONING | Channel.PROGRESS | Channel.RESULT:
+        case Channel.REASONING | Channel.PROGRESS | Channel.RESULT | Channel.MEDIA:
             return {event.label.channel: event.text}
         case Channel.TOOL_CALL if event.label.tool_call:
             call = event.label.tool_call

@@ -66,7 +66,7 @@ async function* serverSent(response, signal, to) {
   }
 }
 
-const other = (said) => said.reasoning ?? said.progress ?? said.result ?? said.toolCall?.arguments;
+const other = (said) => said.reasoning ?? said.progress ?? said.result ?? said.media ?? said.toolCall?.arguments;
 
 async function native(ask, to, signal, key) {
   const tokens = counter();

@@ -34,6 +34,7 @@ CHANNELS = {
     pb.TOOL_CALL: Channel.TOOL_CALL,
     pb.PROGRESS: Channel.PROGRESS,
     pb.RESULT: Channel.RESULT,
+    pb.MEDIA: Channel.MEDIA,
 }
 ABOUT_THE_REQUEST = {Code.INVALID_REQUEST, Code.NOT_FOUND}  # the worker's words on these are for who asked
 

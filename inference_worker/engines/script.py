@@ -1,6 +1,7 @@
 """What the scripted engine plays: a text that is a pure function of prompt, seed and index, and its options."""
 
 import json
+import mimetypes
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -33,6 +34,7 @@ class Options:
     reasoning: int = 0  # so many tokens are reasoning, before the answer
     tool_call: bool = False  # instead of text, a call of the first tool that the request names
     text: str = ""  # the text is this, to its end
+    media: str = ""  # before the answer, a reference to content at this address
 
 
 def parse_options(given: Mapping[str, str], defaults: Options, *, stage: str = "", turn: int = 0) -> Options:
@@ -101,7 +103,15 @@ def script(request: Request, options: Options) -> Script:
     if options.echo or options.text:
         pieces = _cut(options.text or said)
         return Script(pieces.__getitem__, len(pieces), labels=labels)
+    if options.media:
+        return _with_media(options.media, _words(request), options.tokens)
     return Script(_words(request), options.tokens, labels=labels)
+
+
+def _with_media(url: str, word: Callable[[int], str], tokens: int) -> Script:
+    media = json.dumps({"url": url, "mediaType": mimetypes.guess_type(url)[0] or "application/octet-stream"})
+    labels = {0: Label(Channel.MEDIA), 1: ANSWER}
+    return Script(lambda index: word(index) if index else media, tokens, labels=labels)
 
 
 def _words(request: Request) -> Callable[[int], str]:

@@ -39,6 +39,13 @@ STAGED: list[Event] = [
     Delta("It is", 7, Label(stage="executor")),
     Finished(" 1.", 9, STOP),
 ]
+OWL = Label(Channel.MEDIA)
+SHOWN: list[Event] = [
+    Delta('{"url":"https://media.example/owl.png",', 1, OWL),
+    Delta('"mediaType":"image/png"}', 2, OWL),
+    Delta("An owl", 3),
+    Finished(".", 4, STOP),
+]
 CALLED: list[Event] = [
     Delta('{"query":', 1, CALL),
     Delta('"猫"}', 2, CALL),
@@ -59,6 +66,7 @@ STREAMS: dict[str, list[Sequence[Event]]] = {
     "failure_after_text": [[Delta("Hello", 1), Delta(" there", 57), Failed(LOST, 57)]],
     "staged": [STAGED],
     "tool_call": [CALLED],
+    "media": [SHOWN],
     "two_answers": [ANSWER, [Delta("Bonjour", 1), Finished(".", 2, Outcome("length", Usage(9, 2)))]],
     "two_answers_one_failure": [ANSWER, [Delta("Bonjour", 1), Failed(LOST, 57)]],
 }

@@ -154,6 +154,7 @@ CALL = ToolCall(1, "call_1", "find")
         (Label(Channel.REASONING), {"delta": "", "reasoning": "hm"}),
         (Label(Channel.REASONING, "planner"), {"delta": "", "reasoning": "hm", "stage": "planner"}),
         (Label(Channel.PROGRESS), {"delta": "", "progress": "hm"}),
+        (Label(Channel.MEDIA), {"delta": "", "media": "hm"}),
         (Label(Channel.RESULT), {"delta": "", "result": "hm"}),
         (
             Label(Channel.TOOL_CALL, tool_call=CALL),

@@ -175,6 +175,7 @@ def test_a_worker_that_says_much_is_cut_short() -> None:
         (pb.Label(stage="planner"), Label(Channel.ANSWER, "planner")),
         (pb.Label(channel=pb.PROGRESS), Label(Channel.PROGRESS)),
         (pb.Label(channel=pb.RESULT), Label(Channel.RESULT)),
+        (pb.Label(channel=pb.MEDIA), Label(Channel.MEDIA)),
         (
             pb.Label(channel=pb.TOOL_CALL, tool_call=pb.ToolCall(index=1, id="c1", name="find")),
             Label(Channel.TOOL_CALL, "", ToolCall(1, "c1", "find")),

@@ -100,6 +100,13 @@ def test_reasoning_comes_before_the_answer() -> None:
     assert play(chat("Hello")).labels == {}
 
 
+def test_a_reference_to_media_comes_before_the_answer() -> None:
+    played = play(chat("Hello"), media="https://x.example/owl.png", tokens=3)
+    assert played.labels == {0: Label(Channel.MEDIA), 1: ANSWER}
+    assert json.loads(played.token(0)) == {"url": "https://x.example/owl.png", "mediaType": "image/png"}
+    assert played.token(1) == play(chat("Hello"), tokens=3).token(1)
+
+
 def test_a_tool_call_has_arguments_that_are_json() -> None:
     tools = [{"type": "function", "function": {"name": "find"}}]
     played = play(chat("a 猫", extras={"tools": tools}), tool_call=True)
