@@ -5,6 +5,7 @@ import { made, rich } from "./made.js";
 
 const DOING = { thinking: "thinking", content: "writing", execution: "running" };
 const VERDICTS = { ACCEPT: "accepts", OBJECT: "objects" };
+const BY_ITSELF = ".reasoning"; // behind a stage's name: what its model thinks before it says what it was asked for
 
 /** One stage for as long as no other speaks. What it thinks and says can be folded. */
 class Stage {
@@ -23,11 +24,10 @@ class Stage {
     this.node.dataset.stage = name;
   }
 
-  add(kind, text) {
-    if (kind !== this.kind) {
-      this.kind = kind;
-      this.text = "";
-      this.part = element("div", kind);
+  add(kind, text, byItself) {
+    if (kind !== this.kind || byItself !== this.byItself) {
+      Object.assign(this, { kind, byItself, text: "" });
+      this.part = element("div", byItself ? `${kind} aside` : kind);
       this.body.append(this.part);
       this.note.textContent = DOING[this.name] ?? DOING[kind];
     }
@@ -41,13 +41,9 @@ class Stage {
     this.node.dataset.state = how;
     if (this.kind === "content" && !this.part.childElementCount) this.part.replaceChildren(...rich(this.text));
     const took = `${((performance.now() - this.begin) / 1000).toFixed(1)} s`;
-    const verdict = this.name === "verifier" && VERDICTS[/^\W*(ACCEPT|OBJECT)/i.exec(this.words())?.[1].toUpperCase()];
+    const verdict = this.name === "verifier" && VERDICTS[/^\W*(ACCEPT|OBJECT)/i.exec(this.text)?.[1].toUpperCase()];
     this.note.textContent = [verdict, how === "done" ? took : `${how} after ${took}`].filter(Boolean).join(" · ");
     if (verdict) this.node.dataset.verdict = verdict;
-  }
-
-  words() {
-    return this.body.textContent.trim();
   }
 }
 
@@ -61,8 +57,10 @@ export class Stages {
     this.node = element("div", "staged", this.#list);
   }
 
-  /** The stage `name` thinks ("thinking") or says ("content") something. */
-  add(name, kind, text) {
+  /** The stage `label` thinks ("thinking") or says ("content") something. */
+  add(label, kind, text) {
+    const byItself = label.endsWith(BY_ITSELF);
+    const name = byItself ? label.slice(0, -BY_ITSELF.length) : label;
     let last = this.#stages.at(-1);
     if (last?.name !== name) {
       last?.end("done");
@@ -72,7 +70,7 @@ export class Stages {
       this.#stages.push(last);
       this.#list.append(last.node);
     }
-    last.add(kind, text);
+    last.add(kind, text, byItself);
   }
 
   /** Put a mark where the text goes on. */

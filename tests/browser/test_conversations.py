@@ -342,6 +342,8 @@ def test_nothing_is_wider_than_a_phone(edge: str, browser: Browser) -> None:
         wait_for_state(page, "done")
         wait_until(lambda: listed(page), "it is listed")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        within = "document.getElementById('messages')"
+        assert page.evaluate(f"{within}.scrollWidth <= {within}.clientWidth"), "long lines scroll in their own places"
         for button in page.locator("button:visible").all():
             box = button.bounding_box()
             assert box

@@ -118,6 +118,16 @@ def test_a_stage_is_open_while_it_runs_and_can_be_opened_again(page: Page, stead
     wait_for_state(page, "idle")
 
 
+def test_what_a_model_thinks_by_itself_belongs_to_its_stage(page: Page, steady: Pair) -> None:
+    thought = "Hmm, hm. "
+    script = {"verifier.1.reasoning": len(thought) // 3, "verifier.1.text": thought + OBJECTION}
+    asked(agents(page, steady.edge, script))
+    wait_for_state(page, "done")
+    assert stages(page)[2] == ("Verifier", thought + OBJECTION)
+    assert page.locator(".stage .aside").all_text_contents() == [thought]
+    assert page.locator("[data-verdict=objects]").count() == 1
+
+
 def test_the_wire_shows_the_very_events(page: Page, steady: Pair) -> None:
     asked(agents(page, steady.edge))
     wait_for_state(page, "done")
@@ -224,3 +234,5 @@ def test_stages_are_no_wider_than_a_phone(browser: Browser, steady: Pair) -> Non
         for summary in page.locator(".stage summary").all():
             summary.click()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        within = "document.getElementById('turns')"
+        assert page.evaluate(f"{within}.scrollWidth <= {within}.clientWidth"), "long lines scroll in their own places"
