@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := bench edge_proxy inference_worker protos tests scripts recipes
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down certs sbom audit wheels test test-cluster faults soak kills chats fuzz prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
+.PHONY: help run up down certs sbom audit wheels test test-long test-cluster faults soak kills chats fuzz prove golden check format bench bench-quick bench-core pictures stubs docs lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -32,13 +32,16 @@ wheels: .venv/bin/python  ## Put the packages of the images into deploy/wheels, 
 	$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
 	  --requirement deploy/wheels/all.txt --dest deploy/wheels
 
-test: .venv/dev tests/clients/node_modules  ## Run all tests, or TESTS="those"; most of them wait, and so three at a time
+test: .venv/dev tests/clients/node_modules  ## Run all tests but the longest, or TESTS="those"; most of them wait, and so three at a time
 ifdef TESTS
 	$(BIN)/python -m pytest $(TESTS)
 else
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not alone"
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not alone and not long"
+	$(BIN)/python -m pytest -m "alone and not long"
 endif
+
+test-long: .venv/dev tests/clients/node_modules  ## Run the longest tests; eight minutes
+	$(BIN)/python -m pytest -m long
 
 test-cluster: .venv/dev wheels  ## Kill containers of that cluster under load, on a docker daemon of its own; four minutes, as root
 	TEST_CLUSTER=1 $(BIN)/python -m pytest --timeout=900 -s tests/cluster

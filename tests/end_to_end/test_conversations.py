@@ -27,6 +27,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return asyncio.run(server.new_database())
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_statistics_are_a_recount_of_the_messages_after_many_chats_at_once(url: str) -> None:
     given = PATIENT | {"EDGE_DATABASE_URL": url}

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from statistics import median
 
+import pytest
+
 from tests.end_to_end.conftest import Pair
 from tests.support.http import Exchange
 from tests.support.sse import Event, check_native
@@ -34,6 +36,7 @@ async def test_the_first_token_leaves_at_once_and_the_rest_in_batches(pair: Pair
     assert len(events) <= 150 / 5 + 2
 
 
+@pytest.mark.long
 async def test_pings_come_every_15_s_whether_or_not_tokens_flow(pair: Pair) -> None:
     """Real time, once: that the arithmetic tested in virtual time is wired to a clock."""
     flowing = {"prompt": "x", "engine_options": {"tokens_per_second": 20, "tokens": 620}}

@@ -108,6 +108,7 @@ def slow() -> Iterator[Prometheus]:
             yield running
 
 
+@pytest.mark.long
 @needed
 def test_alerts_fire_on_a_slow_worker_and_no_others(slow: Prometheus) -> None:
     def fired() -> set[str]:

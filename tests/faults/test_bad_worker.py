@@ -4,6 +4,8 @@ import asyncio
 import time
 from itertools import pairwise
 
+import pytest
+
 from tests.support import processes
 from tests.support.http import Exchange
 
@@ -54,6 +56,7 @@ async def test_a_bad_worker_gets_a_handful_and_is_back_soon_after_it_is_replaced
             assert all(well for well, _ in owners)
 
 
+@pytest.mark.long
 async def test_a_worker_that_stalls_is_set_aside() -> None:
     with (
         processes.worker(WORKER_ID="good", WORKER_ENGINE_OPTIONS=GOOD) as (good, _),
@@ -64,6 +67,7 @@ async def test_a_worker_that_stalls_is_set_aside() -> None:
         assert 3 <= len(failed) <= 12, "three, and then as many for each trial, whose first text is there"
 
 
+@pytest.mark.long
 async def test_a_worker_that_clients_do_not_wait_for_is_not_set_aside() -> None:
     with (
         processes.worker(WORKER_ID="good", WORKER_ENGINE_OPTIONS=GOOD) as (good, _),

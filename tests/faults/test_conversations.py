@@ -130,6 +130,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return asyncio.run(server.new_database())
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 async def test_edges_killed_at_random_lose_no_acknowledged_turn_and_leave_none_half(url: str) -> None:
     seed = random.randrange(1_000_000)
@@ -181,6 +182,7 @@ async def test_an_edge_killed_in_the_midst_leaves_a_turn_that_goes_on_at_the_oth
         assert await turn(other, agent, "And now?", session)
 
 
+@pytest.mark.long
 async def test_a_turn_that_nobody_comes_back_for_is_interrupted_and_makes_way(url: str) -> None:
     given = PATIENT | {"EDGE_DATABASE_URL": url}
     with processes.worker() as (worker, _):

@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
 from tests.faults.client import Client, together, uncut
 from tests.faults.test_worker_lost import assert_whole, await_both_ready, undisturbed
 from tests.support import processes
@@ -88,6 +90,7 @@ async def seen_from(latency_s: float) -> tuple[float, Client]:
         return client.instants[0] - begin, client
 
 
+@pytest.mark.long
 async def test_latency_is_paid_once_before_the_first_token() -> None:
     (near_s, near), (far_s, far) = await seen_from(0.0), await seen_from(LATENCY_S)
     assert near.text() == far.text()
@@ -96,6 +99,7 @@ async def test_latency_is_paid_once_before_the_first_token() -> None:
     assert abs(spans[0] - spans[1]) < 0.15, "the rest has its own pace"
 
 
+@pytest.mark.long
 async def test_a_link_of_a_kilobyte_per_second_carries_all_in_its_time() -> None:
     requests = [scripted(seed) for seed in range(6)]
     async with relayed() as (edge, _, relay):

@@ -136,6 +136,7 @@ def site(**variables: str) -> Iterator[tuple[str, str, processes.Service]]:
         assert "Traceback" not in service.output()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read in /proc")
 @pytest.mark.parametrize("attempts", [1, ATTEMPTS], ids=["without retries", "with retries"])
 async def test_overload_x10(attempts: int) -> None:

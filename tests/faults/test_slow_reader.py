@@ -153,6 +153,7 @@ async def test_a_place_comes_back_when_who_held_it_is_reset() -> None:
     assert (refused.status, taken.status) == (429, 200)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("request_bytes", [pytest.param(NATIVE, id="a stream"), pytest.param(TWO, id="two answers")])
 async def test_what_stuck_clients_do_not_take_is_not_held_for_them_and_nobody_is_harmed(request_bytes: bytes) -> None:
     """Ten of them leave 2 MB unread or twice that, beside ten streams that must come whole."""

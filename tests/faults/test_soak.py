@@ -223,6 +223,7 @@ def assert_no_more(name: str, held: Held, before: Held) -> None:
     assert held.kilobytes <= before.kilobytes + KILOBYTES + KILOBYTES_PER_CYCLE * CYCLES, said
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120 + CYCLES)
 async def test_edge_and_worker_hold_no_more_than_before() -> None:
     chance = random.Random(SEED)

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pytest
+
 from tests.faults.client import Client, together, uncut
 from tests.support import processes
 from tests.support.worker_probe import WorkerProbe
@@ -106,6 +108,7 @@ async def test_without_another_worker_all_that_was_said_is_delivered_and_nothing
         assert last.json["details"] == {"retryable": True, "partialTokens": client.index}
 
 
+@pytest.mark.long
 async def test_a_real_models_streams_survive_it_too() -> None:
     requests = [real(seed) for seed in range(1, 5)]
     with two_workers({"WORKER_ENGINE": "llamacpp"}) as (edge, (one, _), addresses):

@@ -53,6 +53,7 @@ async def test_streams_of_a_frozen_worker_move_on_and_nothing_comes_late() -> No
     assert 0.8 < max(client.longest_pause_s for client in clients) < 3
 
 
+@pytest.mark.long
 async def test_with_the_default_settings_they_move_on_within_15_seconds() -> None:
     clients = await freeze(worker={}, edge={}, streams=20, tokens=60)
     assert 5 < max(client.longest_pause_s for client in clients) <= 15

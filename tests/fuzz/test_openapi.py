@@ -28,7 +28,7 @@ from tests.support import processes
 from tests.support.sse import Reader, check_ask, check_lines, check_native, check_openai, check_staged
 
 MANY = "FUZZ_EXAMPLES" in os.environ
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
 SHORT = {"WORKER_ENGINE_OPTIONS": "tokens=5,tokens_per_second=0"}  # whatever is asked for, its stream is soon over
 PATIENCE_S = 20.0  # for a stream's next bytes: one that does not end fails
 KEY, LINE = make("alice", owner="alice", expires=None, limits=Limits())

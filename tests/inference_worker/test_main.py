@@ -47,7 +47,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
             ["--engine-options", "colour=red"],
             2,
             "WORKER_ENGINE_OPTIONS: The scripted engine's options are tokens_per_second, tokens, "
-            "first_token_delay_ms, fail_at, stall_at, stamp, echo, reasoning, tool_call, text.",
+            "first_token_delay_ms, fail_at, stall_at, stamp, echo, reasoning, tool_call, text, media.",
             id="no such option",
         ),
         pytest.param(

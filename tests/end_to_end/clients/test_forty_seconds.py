@@ -20,6 +20,7 @@ async def waited(name: str, edge: str, ask: Ask) -> tuple[str, Seen, int, int]:
     return name, seen, tap.requests, tap.received.count(b"ping")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)  # forty seconds, and the start of many processes on few cores
 async def test_a_first_token_after_forty_seconds_finds_every_client_there() -> None:
     with running(f"tokens=100,tokens_per_second=200,first_token_delay_ms={DELAY_S * 1000}") as pair:
