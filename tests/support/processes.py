@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_LIMIT_S = 30.0
+FIXED_PORTS, FIXED_PORTS_EACH = 20_000, 3_000  # below 32,768, where Linux begins to take ports for connections
 
 
 def clean_environment() -> dict[str, str]:
@@ -112,11 +114,18 @@ def edge(*workers: str, through: Sequence[str] = (), **variables: str) -> Iterat
 
 
 def free_port() -> int:
-    """A port that nothing listens on, for a service that is to be started again where it was."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+    """A port that nothing listens on, for a service that is to be started there, and again where it was.
+
+    Out of those that the system gives to nobody by itself, and of a range for each process of tests, because one that
+    is free now is to be so in a moment, too.
+    """
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    begin = FIXED_PORTS + number % 4 * FIXED_PORTS_EACH
+    while True:
+        port = begin + secrets.randbelow(FIXED_PORTS_EACH)
+        with socket.socket() as taken, contextlib.suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            return port
 
 
 def ready_workers(address: str) -> int:
