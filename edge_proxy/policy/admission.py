@@ -39,7 +39,6 @@ class Admission:
             raise Refused(Failure(Code.SERVER_BUSY))
         if self.streams >= self._terms.max_streams:
             raise Refused(Failure(Code.OVERLOADED))
-        # Streams at once for each API key are counted here, once there are keys.
         granted = self._on_terms(request)
         self.streams += 1
         return granted

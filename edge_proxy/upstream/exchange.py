@@ -26,7 +26,7 @@ COMPACT_S = 5.0  # a full worker says its load often, and each time all streams 
 Row = tuple[int, str, int]  # a stream's number, its new text, and the index behind it
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Route:
     """Where one stream's text goes."""
 

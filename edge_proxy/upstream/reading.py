@@ -7,6 +7,7 @@ The stream's reader sees a pause at most. Leaving ends it in every state.
 """
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable
 from math import inf
 
@@ -75,6 +76,7 @@ class Reading:
         self.gone = False  # the worker lives, but does not have it any more
         self._reader: Reader | None = reader  # until it is left: the reader knows this, too, which were a cycle
         self._recover = recover
+        self._route: Callable[[], Route | None] = lambda: None  # the last; weakly, for it knows this, too
         self._link: WorkerLink | None = None
         self._source: Source | None = None
         self._lost: tuple[int, Failure] | None = None
@@ -85,7 +87,9 @@ class Reading:
 
     def route(self) -> Route:
         """Where a worker's text is to go."""
-        return Route(self._reader or _NOBODY, None, self.said, self._on_lost, overdue_at=self._overdue_at)
+        route = Route(self._reader or _NOBODY, None, self.said, self._on_lost, overdue_at=self._overdue_at)
+        self._route = weakref.ref(route)
+        return route
 
     def adopt(self, link: WorkerLink, answered: Answered) -> None:
         """It is read from there, from now on."""
@@ -127,6 +131,9 @@ class Reading:
         """See `Source`."""
         self._left = True
         self._reader = None
+        route = self._route()
+        if route:  # of a worker who has just been asked there may be an answer with text on the way
+            route.reader = _NOBODY
         if self._recovering:
             self._recovering.cancel()
         if self._source:

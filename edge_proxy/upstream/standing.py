@@ -139,8 +139,9 @@ class _Trial:
         route.reader = self
 
     def step_aside(self) -> None:
-        """Have the real reader read."""
-        self.route.reader = self._reader
+        """Have the real reader read, unless that has left."""
+        if self.route.reader is self:
+            self.route.reader = self._reader
 
     def push(self, text: str, next_index: int, *, now: float) -> None:
         """See `Reader`."""

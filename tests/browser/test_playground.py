@@ -184,7 +184,6 @@ def test_event_source_and_fetch_see_the_same(page: Page, steady: Pair) -> None:
     assert by_event_source == by_fetch == text_of(steady.edge, "x", 4)
 
 
-@pytest.mark.long
 def test_twenty_seconds_of_silence_are_borne_with_pings(page: Page) -> None:
     options = "first_token_delay_ms=20000,tokens=20,tokens_per_second=100"
     with processes.worker(WORKER_ENGINE_OPTIONS=options) as (worker, _), processes.edge(worker) as (edge, _):

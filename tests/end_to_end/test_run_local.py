@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.run_local import PACE, _pace
 from tests.support.http import Exchange
 from tests.support.processes import Service
 from tests.support.sse import check_native
@@ -43,8 +44,12 @@ async def test_it_prints_a_command_that_works_and_ctrl_c_leaves_nothing() -> Non
         command = await asyncio.to_thread(service.wait_for, r"(curl -N [^\n]+)\n")
         match = re.fullmatch(r"curl -N -X POST http://(localhost:\d+)(\S+) -H 'content-type: \S+' -d '(.*)'", command)
         assert match
+        begin = time.monotonic()
         stream = await Exchange.post(match[1], json.loads(match[3]), path=match[2])
-        assert "owl" in check_native(await stream.all_events())
+        events = await stream.all_events()
+        assert "owl" in check_native(events)
+        assert f"keeps to {PACE} tokens a second" in service.output()
+        assert events[-1].json["usage"]["completionTokens"] / (time.monotonic() - begin) < 1.1 * PACE
         assert len(processes_with(f"WORKER_PORT={worker_port}")) == 2
 
         begin = time.monotonic()
@@ -55,6 +60,13 @@ async def test_it_prints_a_command_that_works_and_ctrl_c_leaves_nothing() -> Non
         assert "Traceback" not in service.output()
     finally:
         service.stop()
+
+
+@pytest.mark.parametrize("chosen", ["WORKER_ENGINE", "WORKER_MODEL", "WORKER_ENGINE_OPTIONS"])
+def test_nothing_is_slowed_down_that_somebody_has_chosen(monkeypatch: pytest.MonkeyPatch, chosen: str) -> None:
+    assert _pace() == {"WORKER_ENGINE_OPTIONS": f"tokens_per_second={PACE}"}
+    monkeypatch.setenv(chosen, "")
+    assert _pace() == {}
 
 
 async def test_a_port_that_is_taken_is_said_in_one_line_and_ends_all() -> None:

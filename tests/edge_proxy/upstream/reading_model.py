@@ -96,7 +96,7 @@ class Worker:
 
     Attributes:
         up: It takes calls.
-        frozen: It takes them, and says nothing.
+        frozen: It takes them, and what it says lies there until it thaws.
         generations: How far each has come.
     """
 
@@ -110,30 +110,41 @@ class Worker:
     ended: set[str] = field(default_factory=set)
     readings: dict[int, Reading] = field(default_factory=dict)
     answers: list[pb.WorkerFrame] = field(default_factory=list)
+    unsent: list[pb.WorkerFrame] = field(default_factory=list)
 
     def exchange(self, *_: object, **__: object) -> Call:
         """A call comes in."""
         self.forget_call()
         self.call = Call(self)
-        if not self.up:
-            self.call.send(None)
-        elif not self.frozen:
+        call = self.call
+        if self.up:
             hello = pb.Hello(worker_id=f"{self.name}x{self.life}", models=[pb.Model(name="m", supports_continue=True)])
-            self.call.send(pb.WorkerFrame(hello=hello, load=pb.Load(max_streams=100)))
-        return self.call
+            self.send(pb.WorkerFrame(hello=hello, load=pb.Load(max_streams=100)))
+        else:
+            self.hang_up()
+        return call
 
     def forget_call(self) -> None:
         self.call = None
         self.readings.clear()
         self.answers.clear()
+        self.unsent.clear()
 
     def hang_up(self) -> None:
         if self.call:
             self.call.send(None)
             self.forget_call()
 
+    def thaw(self) -> None:
+        self.frozen = False
+        unsent, self.unsent = self.unsent, []
+        for frame in unsent:
+            self.send(frame)
+
     def send(self, frame: pb.WorkerFrame) -> None:
-        if self.call and self.up and not self.frozen:
+        if self.frozen:
+            self.unsent.append(frame)
+        elif self.call:
             self.call.send(frame)
 
     def obey(self, command: pb.Command) -> None:

@@ -82,6 +82,14 @@ async def test_what_is_adopted_after_it_was_left_is_left() -> None:
     assert bench.sources[0].told == ["leave"]
 
 
+async def test_who_has_left_hears_nothing_of_what_comes_with_the_answer() -> None:
+    bench = Bench()
+    route = bench.reading.route()
+    bench.reading.leave()
+    route.reader.push("late", 1, now=0.0)
+    assert bench.reader.pushed == []
+
+
 async def test_a_pause_is_told_to_the_next_source_and_a_resume_ends_it() -> None:
     bench = Bench()
     bench.adopt()

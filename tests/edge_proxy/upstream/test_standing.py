@@ -155,6 +155,16 @@ async def test_a_trial_that_comes_to_nothing_leaves_room_for_the_next(how: str) 
 
 
 @in_virtual_time
+async def test_a_trial_that_is_over_hears_nothing_more_for_who_has_left() -> None:
+    bench = Bench()
+    bench.set_aside()
+    number, route = bench.open()
+    nobody = route.reader = NotingReader()
+    bench.exchange.leave(number)
+    assert route.reader is nobody
+
+
+@in_virtual_time
 async def test_a_trial_leaves_no_cycle_behind() -> None:
     bench = Bench()
     bench.set_aside()
