@@ -3,11 +3,13 @@
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT_S = 30.0
@@ -26,21 +28,20 @@ def process(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server until the block ends; begins when its port takes connections, on so many sockets."""
     environment = os.environ | dict(variables or {})
-    server = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
-    try:
-        _wait_for(server, port, listeners)
-        yield server
-    finally:
-        server.terminate()
+    with tempfile.TemporaryFile() as said:  # a pipe that nobody reads would be full, and its writer wait
+        server = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+        )
         try:
-            server.wait(5)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        if server.stderr:
-            server.stderr.close()
+            _wait_for(server, said, port, listeners)
+            yield server
+        finally:
+            server.terminate()
+            try:
+                server.wait(5)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
 
 
 def descendants(pid: int) -> list[int]:
@@ -89,11 +90,12 @@ def listening(port: int, table: str) -> int:
     return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
 
 
-def _wait_for(server: subprocess.Popen[bytes], port: int, listeners: int) -> None:
+def _wait_for(server: subprocess.Popen[bytes], output: IO[bytes], port: int, listeners: int) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            said = server.stderr.read().decode(errors="replace") if server.stderr else ""
+            output.seek(0)
+            said = output.read().decode(errors="replace")
             raise RuntimeError(f"{server.args!r} ended at once: {said[-2000:]}")
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -6,14 +6,15 @@ What never does: prompts and answers, keys, headers, query strings.
 
 import json
 import logging
-import sys
 from typing import Any
 
 from edge_proxy.core.story import FAILED, Story
+from edge_proxy.line_writer import LineWriter
 
 MAX_CHARS = 2_000  # of a message or a field
 MAX_TRACEBACK_CHARS = 20_000
 FIELDS = "fields"  # where a record has them
+STDERR = 2
 
 streams = logging.getLogger("edge_proxy.streams")
 
@@ -61,7 +62,7 @@ class JsonFormatter(logging.Formatter):
 
 def configure(form: str) -> None:
     """Have logs go to stderr, in that format: "text" or "json"."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LineWriter(STDERR)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

@@ -7,8 +7,9 @@ What never does: prompts and answers, keys, metadata. The edge has the same.
 import json
 import logging
 import os
-import sys
 from typing import Any
+
+from inference_worker.line_writer import LineWriter
 
 # gRPC itself writes what a peer says as it is, line ends and all, unless it keeps to errors. It reads this as it is
 # imported, which is after this module.
@@ -17,6 +18,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 MAX_CHARS = 2_000  # of a message or a field
 MAX_TRACEBACK_CHARS = 20_000
 FIELDS = "fields"  # where a record has them
+STDERR = 2
 
 _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
     code: f"\\u{code:04x}" for code in (0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
@@ -62,7 +64,7 @@ class JsonFormatter(logging.Formatter):
 
 def configure(form: str) -> None:
     """Have logs go to stderr, in that format: "text" or "json"."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LineWriter(STDERR)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the llamacpp engine's questions to its own tokenizer
