@@ -22,7 +22,7 @@ Answer = Callable[[pb.Opened | Failure], None]
 OnLost = Callable[
     [int, Failure], None
 ]  # the index that was reached, and what the reader is to be told if nothing helps
-COMPACT_S = 5.0  # a full worker says its load often, and each time all streams are gone through
+COMPACT_FRAMES = 50  # in so many all streams are gone through; all at once would hold up every one of them
 Row = tuple[int, str, int]  # a stream's number, its new text, and the index behind it
 
 
@@ -94,7 +94,7 @@ class Exchange:
         self._routes: dict[int, Route] = {}
         self._commands: list[pb.Command] = []
         self._last_number = 0
-        self._compact_at = 0.0
+        self._to_compact: list[int] = []  # the numbers of those whose turn is still to come
 
     def __len__(self) -> int:
         """How many streams there are."""
@@ -169,20 +169,14 @@ class Exchange:
                     self._command(pb.Command(stream=number, detach=pb.Detach()))
                     continue
                 route.next_index = index
-                if route.said is not None:
-                    route.said.rows.append((text, index))
+                said = route.said
+                if said is not None:
+                    said.texts.append(text)
+                    said.ends.append(index)
                 route.reader.push(text, index, now=now)
         for ending in frame.endings:
             self._end(ending.stream, to_ending(ending), now)
-
-    def compact(self, *, now: float) -> None:
-        """Keep what has been said in less memory; asked for at every word of load, done now and then."""
-        if now < self._compact_at:
-            return
-        self._compact_at = now + COMPACT_S
-        for route in self._routes.values():
-            if route.said is not None:
-                route.said.compact()
+        self._compact()
 
     def lost(self, *, now: float) -> None:
         """The call is over: every stream ends, with as many tokens as it has, or is taken on by who cares for it."""
@@ -193,6 +187,14 @@ class Exchange:
             else:
                 message = f"The worker went away after {route.next_index} tokens."
                 _lose(route, Failure(Code.WORKER_LOST, message), now)
+
+    def _compact(self) -> None:
+        """Keep what has been said in less memory: of a few streams at each frame."""
+        waiting = self._to_compact = self._to_compact or list(self._routes)
+        for _ in range(min(len(waiting), 1 + len(self._routes) // COMPACT_FRAMES)):
+            route = self._routes.get(waiting.pop())
+            if route and route.said:
+                route.said.compact()
 
     def _labelled(self, rows: Iterable[Row], labels: Iterable[pb.RowLabel]) -> Iterator[Row]:
         """The same rows; before one that has a label, its reader is told."""

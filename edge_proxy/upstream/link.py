@@ -206,7 +206,6 @@ class WorkerLink:
 
     def _hear(self, load: pb.Load) -> None:
         self.load = load
-        self._exchange.compact(now=asyncio.get_running_loop().time())
         self.room.report(running=load.running, places=load.max_streams, mine=self.streams)
 
     async def _write(self, call: Any) -> None:

@@ -4,20 +4,30 @@ from collections.abc import Iterable, Iterator
 
 from protos import inference_pb2 as pb
 
+Row = tuple[str, int]  # text, and the index behind it
 MAX_ROWS = 64  # kept apart: readers may stand where a row ends, and who comes back stands near the end
 
 
 class Said:
     """The text of one stream, in the rows that it came in; old rows become one, or one for each of their labels.
 
-    `rows` is appended to by whoever has it, as (text, index behind it): that is on the hot path.
+    Attributes:
+        texts: Of the rows. Whoever has one appends to both lists: that is on the hot path, and pairs would take more
+            time and room.
+        ends: The index behind each.
     """
 
-    __slots__ = ("_labels", "rows")
+    __slots__ = ("_labels", "ends", "texts")
 
     def __init__(self) -> None:
-        self.rows: list[tuple[str, int]] = []
+        self.texts: list[str] = []
+        self.ends: list[int] = []
         self._labels: dict[int, pb.Label] = {}  # by the index from which on it counts
+
+    @property
+    def rows(self) -> list[Row]:
+        """What it is kept in."""
+        return list(zip(self.texts, self.ends, strict=True))
 
     @property
     def plain(self) -> bool:
@@ -27,7 +37,7 @@ class Said:
     @property
     def text(self) -> str:
         """All of it."""
-        return "".join([text for text, _ in self.rows])
+        return "".join(self.texts)
 
     def label(self, index: int, label: pb.Label) -> None:
         """What the row is that begins at that index, and those behind it."""
@@ -35,7 +45,7 @@ class Said:
 
     def begin(self, text: str, index: int, pieces: Iterable[pb.Piece]) -> str:
         """Know what was said before the first row: to that index, in pieces if it has labels. Gives its answer."""
-        rows: list[tuple[str, int]] = []
+        rows: list[Row] = []
         answer: list[str] = []
         place = behind = channel = 0
         for piece in pieces:
@@ -47,14 +57,16 @@ class Said:
                 answer.append(rows[-1][0])
             place, behind = place + piece.chars, piece.next_index
         # The first rows may be here already: they came in the same frame.
-        self.rows[:0] = rows or [(text, index)]
+        self._replace(0, rows or [(text, index)])
         return "".join(answer) if rows else text
 
     def compact(self) -> None:
         """Put the older rows together, when there are many."""
-        if len(self.rows) > MAX_ROWS:
-            old = self.rows[: -MAX_ROWS // 2]
-            self.rows[: -MAX_ROWS // 2] = self._merged(old)
+        if len(self.texts) > MAX_ROWS:
+            old = len(self.texts) - MAX_ROWS // 2
+            texts, ends = self.texts[:old], self.ends[:old]
+            merged = self._merged(zip(texts, ends, strict=True)) if self._labels else [("".join(texts), ends[-1])]
+            self._replace(old, merged)
 
     def pieces(self) -> Iterator[pb.Piece]:
         """Where in the text readers may stand, and what it is."""
@@ -63,12 +75,18 @@ class Said:
             yield pb.Piece(chars=len(text), next_index=index, label=self._labels.get(before))
             before = index
 
-    def _merged(self, rows: list[tuple[str, int]]) -> list[tuple[str, int]]:
-        merged: list[tuple[str, int]] = []
+    def _replace(self, first: int, rows: list[Row]) -> None:
+        """Have these instead of so many first ones."""
+        self.texts[:first] = [text for text, _ in rows]
+        self.ends[:first] = [index for _, index in rows]
+
+    def _merged(self, rows: Iterable[Row]) -> list[Row]:
+        merged: list[Row] = []
         texts: list[str] = []
+        index = 0
         for text, index in rows:
             texts.append(text)
             if index in self._labels:
                 merged.append(("".join(texts), index))
                 texts = []
-        return [*merged, ("".join(texts), rows[-1][1])] if texts else merged
+        return [*merged, ("".join(texts), index)] if texts else merged

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from edge_proxy.core.errors import Failure
 from edge_proxy.core.events import Label, Outcome
+from edge_proxy.upstream.said import Said
 from protos import inference_pb2 as pb
 
 REQUEST = pb.GenerateRequest(prompt="x")
@@ -37,6 +38,12 @@ class NotingReader:
         """See `Reader`."""
         self.endings.append(ending)
         self.instants.append(now)
+
+
+def add(said: Said, text: str, index: int) -> None:
+    """A row, as an exchange adds it."""
+    said.texts.append(text)
+    said.ends.append(index)
 
 
 async def eventually(condition: Callable[[], object], *, limit_s: float = 10) -> None:

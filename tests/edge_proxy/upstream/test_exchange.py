@@ -1,13 +1,14 @@
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 
 from edge_proxy.core.errors import Code, Failure
 from edge_proxy.core.events import Channel, Label, Outcome, Usage
-from edge_proxy.upstream.exchange import COMPACT_S, Exchange, Route
-from edge_proxy.upstream.said import Said
+from edge_proxy.upstream.exchange import COMPACT_FRAMES, Exchange, Route
+from edge_proxy.upstream.said import MAX_ROWS, Said
 from protos import inference_pb2 as pb
-from tests.edge_proxy.upstream.readers import REQUEST, NotingReader
+from tests.edge_proxy.upstream.readers import REQUEST, NotingReader, add
 
 FINISHED = pb.Finished(finish_reason="stop", usage=pb.Usage(prompt_tokens=1, completion_tokens=2))
 
@@ -328,12 +329,20 @@ def test_a_refusal_to_attach_has_meanings_of_its_own(code: int, expected: Code) 
     assert [answer.code for answer in answers if isinstance(answer, Failure)] == [expected]
 
 
-def test_what_was_said_is_made_compact_now_and_then_however_often_it_is_asked_for() -> None:
-    exchange, said = Exchange(lambda: None), Said()
-    exchange.open(REQUEST, Route(NotingReader(), None, said))
-    rows = [("a", index) for index in range(1000)]
-    for now, compacted in [(10.0, True), (10.1, False), (10.0 + COMPACT_S, True)]:
-        said.rows = list(rows)
-        exchange.compact(now=now)
-        assert (len(said.rows) < len(rows)) is compacted
-        assert said.text == "a" * len(rows)
+def test_what_all_have_said_is_made_compact_within_some_frames_and_of_few_at_each() -> None:
+    exchange, streams = Exchange(lambda: None), 3 * COMPACT_FRAMES
+    said = [Said() for _ in range(streams)]
+    for one in said:
+        exchange.open(REQUEST, Route(NotingReader(), None, one))
+        for index in range(2 * MAX_ROWS):
+            add(one, "a", index)
+    left = [streams]
+    for _ in range(COMPACT_FRAMES):
+        exchange.receive(pb.WorkerFrame(), now=0.0)
+        left.append(sum(len(one.rows) > MAX_ROWS for one in said))
+    assert left[-1] == 0
+    assert max(before - after for before, after in pairwise(left)) <= 4
+    assert {one.text for one in said} == {2 * MAX_ROWS * "a"}
+    exchange.leave(1)
+    for _ in range(COMPACT_FRAMES):  # another round, and one is gone
+        exchange.receive(pb.WorkerFrame(), now=0.0)

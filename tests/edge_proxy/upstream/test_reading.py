@@ -7,7 +7,7 @@ from edge_proxy.upstream.exchange import Answered
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from edge_proxy.upstream.reading import MAX_MOVES, Reading
 from protos import inference_pb2 as pb
-from tests.edge_proxy.upstream.readers import NotingReader, eventually
+from tests.edge_proxy.upstream.readers import NotingReader, add, eventually
 
 LOST = Failure(Code.WORKER_LOST)
 LINK_TIMERS = LinkTimers(connect_s=1, silence_s=1, answer_s=1)
@@ -135,7 +135,7 @@ async def test_leaving_while_it_is_looked_for_ends_the_search_in_silence() -> No
 async def test_what_was_said_before_stands_before_rows_that_came_with_the_answer() -> None:
     """The worker's answer and its first rows share a frame: rows are here before who asked has read the answer."""
     bench = Bench()
-    bench.reading.said.rows.append(("d", 4))
+    add(bench.reading.said, "d", 4)
     asked = pb.GenerateRequest(model="tiny").SerializeToString()
     opened = pb.Opened(generation_id="w1-1", next_index=3, beginning=pb.Beginning(request=asked, text="abc"))
     assert bench.reading.remember(opened) == "abc"

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edge_proxy.core.errors import Failure, Refused
-from edge_proxy.upstream.exchange import COMPACT_S
 from edge_proxy.upstream.link import LinkTimers, WorkerLink
 from edge_proxy.upstream.reading import MAX_MOVES, Reading
 from edge_proxy.upstream.recovery import Recovery
@@ -119,10 +118,9 @@ class Readings(RuleBasedStateMachine):
 
     @rule(worker=WORKERS, pick=PICKS, rows=st.integers(65, 80))
     def say_often(self, worker: int, pick: int, rows: int) -> None:
-        """So often that old rows are put together when the worker next says its load."""
+        """So often that old rows are put together."""
         for _ in range(rows):
             self.say(worker, pick, 1)
-        self.wait(COMPACT_S + 1)
 
     @rule(worker=WORKERS, pick=PICKS)
     def finish(self, worker: int, pick: int) -> None:

@@ -5,13 +5,14 @@ from hypothesis import strategies as st
 
 from edge_proxy.upstream.said import MAX_ROWS, Said
 from protos import inference_pb2 as pb
+from tests.edge_proxy.upstream.readers import add
 
 
 @given(texts=st.lists(st.text(max_size=3), max_size=4 * MAX_ROWS), every=st.integers(1, 100))
 def test_compacting_loses_no_text_and_keeps_the_last_borders(texts: list[str], every: int) -> None:
     said = Said()
     for number, text in enumerate(texts, 1):
-        said.rows.append((text, 2 * number))
+        add(said, text, 2 * number)
         if number % every == 0:
             said.compact()
             assert len(said.rows) <= MAX_ROWS
@@ -36,11 +37,12 @@ def labelled(pieces: Iterable[pb.Piece]) -> list[tuple[int, int, pb.Label | None
 def test_labels_are_kept_with_the_rows_that_they_begin_at() -> None:
     said = Said()
     assert said.plain
-    said.rows.append(("Hi", 2))
+    add(said, "Hi", 2)
     said.label(2, PLANNER)
-    said.rows += [("1. ", 3), ("Add", 5)]
+    add(said, "1. ", 3)
+    add(said, "Add", 5)
     said.label(5, RESULT)
-    said.rows.append(("{}", 6))
+    add(said, "{}", 6)
     assert not said.plain
     assert labelled(said.pieces()) == [(2, 2, None), (3, 3, PLANNER), (3, 5, None), (2, 6, RESULT)]
 
@@ -52,7 +54,7 @@ def test_compacting_puts_nothing_together_that_has_two_labels(borders: set[int])
         for each in (said, again):
             if index in borders:
                 each.label(index, pb.Label(stage=str(index)))
-            each.rows.append((chr(97 + index % 26), index + 1))
+            add(each, chr(97 + index % 26), index + 1)
     said.compact()
     assert said.text == again.text
     kept = [piece.label.stage for piece in said.pieces() if piece.HasField("label")]
@@ -65,7 +67,7 @@ def test_compacting_puts_nothing_together_that_has_two_labels(borders: set[int])
 def test_what_was_said_before_is_known_with_its_labels_and_its_answer() -> None:
     said = Said()
     said.label(6, RESULT)
-    said.rows.append(("{}", 7))  # it came in the same frame
+    add(said, "{}", 7)  # it came in the same frame
     pieces = [
         pb.Piece(chars=3, next_index=2),
         pb.Piece(chars=2, next_index=4, label=PLANNER),
